@@ -1,0 +1,134 @@
+#include "base/loop.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace parley {
+namespace {
+
+std::uint64_t ms_rounded_up(Duration d) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(d).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0));
+}
+
+// Handles are freed by libuv's close callback, after the owner is gone.
+template <typename Handle>
+void close_and_free(Handle* handle) {
+  handle->fire = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle->uv), [](uv_handle_t* uv) {
+    delete static_cast<Handle*>(uv->data);
+  });
+}
+
+template <typename Handle, typename Uv>
+void fire_of(Uv* uv) {
+  auto* handle = static_cast<Handle*>(uv->data);
+  if (handle->fire) handle->fire();
+}
+
+}  // namespace
+
+Loop::Loop() : loop_(std::make_unique<uv_loop_s>()) {
+  PARLEY_ASSERT(uv_loop_init(loop_.get()) == 0);
+}
+
+Loop::~Loop() {
+  uv_run(loop_.get(), UV_RUN_NOWAIT);  // runs the close callbacks that are due
+  PARLEY_ASSERT(uv_loop_close(loop_.get()) == 0);
+}
+
+void Loop::run() { uv_run(loop_.get(), UV_RUN_DEFAULT); }
+void Loop::stop() { uv_stop(loop_.get()); }
+
+Instant Loop::now() const {
+  // uv_now is CLOCK_MONOTONIC in milliseconds, like steady_clock on Linux.
+  return Instant(std::chrono::milliseconds(uv_now(loop_.get())));
+}
+
+struct Timer::Handle {
+  uv_timer_t uv{};
+  std::function<void()> fire;
+};
+
+Timer::Timer(Loop& loop, std::function<void()> fire) : handle_(new Handle) {
+  handle_->fire = std::move(fire);
+  handle_->uv.data = handle_;
+  uv_timer_init(loop.raw(), &handle_->uv);
+}
+
+Timer::~Timer() { close_and_free(handle_); }
+
+void Timer::once(Duration after) {
+  uv_timer_start(&handle_->uv, fire_of<Handle, uv_timer_t>, ms_rounded_up(after), 0);
+}
+
+void Timer::every(Duration period) {
+  const std::uint64_t ms = ms_rounded_up(period);
+  uv_timer_start(&handle_->uv, fire_of<Handle, uv_timer_t>, ms, ms);
+}
+
+void Timer::stop() { uv_timer_stop(&handle_->uv); }
+
+struct Wakeup::Handle {
+  uv_async_t uv{};
+  std::function<void()> fire;
+};
+
+Wakeup::Wakeup(Loop& loop, std::function<void()> fire) : handle_(new Handle) {
+  handle_->fire = std::move(fire);
+  handle_->uv.data = handle_;
+  uv_async_init(loop.raw(), &handle_->uv, fire_of<Handle, uv_async_t>);
+}
+
+Wakeup::~Wakeup() { close_and_free(handle_); }
+void Wakeup::notify() { uv_async_send(&handle_->uv); }
+
+struct BeforeBlock::Handle {
+  uv_prepare_t uv{};
+  std::function<void()> fire;
+};
+
+BeforeBlock::BeforeBlock(Loop& loop, std::function<void()> fire) : handle_(new Handle) {
+  handle_->fire = std::move(fire);
+  handle_->uv.data = handle_;
+  uv_prepare_init(loop.raw(), &handle_->uv);
+  uv_prepare_start(&handle_->uv, fire_of<Handle, uv_prepare_t>);
+}
+
+BeforeBlock::~BeforeBlock() { close_and_free(handle_); }
+
+struct TerminationSignal::Handle {
+  uv_poll_t uv{};
+  std::function<void()> fire;
+};
+
+TerminationSignal::TerminationSignal(Loop& loop, std::function<void()> fire)
+    : handle_(new Handle), fd_(-1) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  PARLEY_ASSERT(fd_ >= 0);
+  handle_->fire = [fd = fd_, fire = std::move(fire)] {
+    signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) == sizeof info) fire();
+  };
+  handle_->uv.data = handle_;
+  PARLEY_ASSERT(uv_poll_init(loop.raw(), &handle_->uv, fd_) == 0);
+  uv_poll_start(&handle_->uv, UV_READABLE, [](uv_poll_t* uv, int, int) { fire_of<Handle>(uv); });
+}
+
+TerminationSignal::~TerminationSignal() {
+  uv_poll_stop(&handle_->uv);
+  close_and_free(handle_);
+  close(fd_);
+}
+
+}  // namespace parley

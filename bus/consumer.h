@@ -1,0 +1,68 @@
+// The worker's side of the bus: registers its services with every broker of its list, receives requests
+// within the credit it granted, sends replies and deliveries. Thread: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/metrics.h"
+#include "proto/envelope.h"
+#include "proto/verbs.h"
+
+namespace parley {
+
+struct ConsumerOptions {
+  std::string instance;              // lasting name, unique on the bus: "worker-1"
+  std::vector<std::string> brokers;  // ZeroMQ endpoints of the brokers' worker side
+  std::vector<ServiceId> services;
+  std::uint32_t credit_messages = 1'024;
+  std::uint32_t credit_bytes = 8 << 20;
+};
+
+// A request as it came; `via` names the broker that waits for its answer.
+struct BusRequest {
+  EnvelopeHeader header;
+  std::string body;
+  std::uint32_t via = 0;
+  std::uint64_t via_epoch = 0;  // the connection to that broker; an answer over a later one is dropped
+};
+
+class Consumer {
+ public:
+  struct Handlers {
+    std::function<void(BusRequest request)> on_request;
+    // A delivery was addressed to a gateway that the broker does not know: its routes are stale.
+    std::function<void(InstanceId gateway, std::string_view delivery_body)> on_unreachable;
+    // Whether the process still does its work. While it returns false pings are not answered, so that
+    // a worker whose executors hang looks dead to the brokers.
+    std::function<bool()> is_alive;
+  };
+
+  Consumer(Loop& loop, ConsumerOptions options, Handlers handlers, Metrics& metrics);
+  ~Consumer();
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+
+  // Answers a request: exactly once each. Filled in here: kind and id. An error travels as header.error.
+  void reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
+  // Sends delivery items (delivery.h) to one gateway, or to all with InstanceId{0}. The broker is chosen by
+  // `key`, as for requests, so that deliveries of one conversation travel one way.
+  void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
+
+  // Tells the brokers to send nothing new; `done` is called once, when every request was answered or
+  // `limit` has passed.
+  void drain(Duration limit, std::function<void()> done);
+  bool healthy() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace parley

@@ -1,0 +1,32 @@
+// The body of a `deliver` envelope: any number of notices, each for some users. One bus message carries
+// everything that a batch has for one gateway. Pure. Layout (little-endian), item after item:
+//
+//   u16 notice | u16 number of users | u32 length of body | u64 target | u64 skip_device
+//   u64 user × number of users | body
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace parley {
+
+struct DeliveryItem {
+  std::uint16_t notice = 0;
+  std::uint64_t target = 0;
+  DeviceId skip_device;  // the first user's device that is left out; 0 = none
+  std::vector<UserId> users;
+  std::string_view body;  // into the buffer it was read from
+};
+
+void append_delivery(const DeliveryItem& item, std::string& out);
+
+// bad_frame: truncated, or lengths that do not add up. All or nothing.
+Result<std::vector<DeliveryItem>> decode_deliveries(std::string_view bytes);
+
+}  // namespace parley
