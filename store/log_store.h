@@ -49,7 +49,7 @@ struct Page {
 };
 
 struct PageBound {
-  std::uint32_t entries = 200;
+  std::uint32_t entries = 200;   // 1 … limits::page_max; others are cut to it
   std::size_t bytes = 40 << 10;  // a page ends after the entry that passes it
 };
 
@@ -64,6 +64,7 @@ class LogStore {
   //   Appended   it has this number. The numbers of a conversation follow the order of the batch.
   //   conflict   the client id exists in that conversation from that sender with another kind or body
   //   not_found  the conversation was never opened
+  //   too_large  the body is beyond 65,535 bytes
   //   others     nothing of this entry is stored, or (retry_later) it may be: repeat it to learn
   // An entry that fails does not take the others with it.
   virtual std::vector<Result<Appended>> append(std::span<const NewEntry> entries) = 0;

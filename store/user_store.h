@@ -83,16 +83,18 @@ class UserStore {
  public:
   virtual ~UserStore() = default;
 
-  // conflict: the name is taken.
+  // conflict: the name is taken. bad_request: name or nickname is no text (UTF-8 without NUL).
   virtual Result<UserId> create_account(const NewAccount& account) = 0;
   virtual Result<std::optional<Account>> account_named(std::string_view name) = 0;
+  // not_found: no such user.
   virtual Status set_password_hash(UserId user, std::string_view password_hash) = 0;
   // By ids and by names; unknown ones are left out. In no particular order.
   virtual Result<std::vector<Profile>> profiles(std::span<const UserId> ids,
                                                 std::span<const std::string> names) = 0;
 
   // A login: stores the device with these tokens (replacing its former ones), counts the user's generation
-  // up and returns it. Beyond 10 devices the one that logged in longest ago is forgotten.
+  // up and returns it. Beyond 10 devices the one used longest ago (lowest generation) is forgotten.
+  // not_found: no such user.
   virtual Result<Generation> put_device(UserId user, DeviceId device, std::uint8_t device_class,
                                         const DeviceTokens& tokens) = 0;
   // By the hash of the current or the previous device token.
@@ -100,6 +102,7 @@ class UserStore {
   virtual Result<std::optional<DeviceRecord>> device_by_access_token(const TokenHash& access) = 0;
   // A resume: if the device's token is still `expected`, replaces its tokens, remembers `expected` as the
   // previous one, counts the generation up and returns it; nothing if it is not (somebody was faster).
+  // family_expires_ms stays as the password login set it.
   virtual Result<std::optional<Generation>> rotate_device(UserId user, DeviceId device,
                                                           const TokenHash& expected,
                                                           const DeviceTokens& tokens) = 0;
@@ -110,12 +113,14 @@ class UserStore {
   // Logout, or theft: the device's tokens are worth nothing any more. Idempotent.
   virtual Status revoke_device(UserId user, DeviceId device) = 0;
 
-  // Puts a conversation into a user's list. Idempotent. Committed when it returns.
+  // Puts conversations into users' lists. Idempotent. Committed when it returns.
+  // not_found: there is no such user; then nothing is written.
   virtual Status list_conversations(std::span<const std::pair<UserId, ConversationId>> rows) = 0;
-  // Moves cursors forwards, returns where they stand, in order. not_found (per element): not in his list.
+  // Moves cursors forwards, all of them, then returns where they stand, in order; nothing where the
+  // conversation is not in that user's list. What is read is received: `read` moves both.
   virtual Result<std::vector<std::optional<Cursors>>> move_cursors(
       std::span<const CursorMove> moves) = 0;
-  // A user's conversations above `after`, ascending by id, at most `limit`.
+  // A user's conversations above `after`, ascending by id, at most `limit` (cut to 1000).
   virtual Result<std::vector<ListedConversation>> conversations(UserId user, ConversationId after,
                                                                 std::uint32_t limit) = 0;
   // One row each, in order; nothing where the conversation is not in that user's list.
