@@ -1,0 +1,44 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/config.h"
+
+namespace parley {
+namespace {
+
+constexpr std::size_t secret_max = 4'096;
+
+std::optional<std::string> objection_to(const struct stat& info) {
+  if (!S_ISREG(info.st_mode)) return "is not a regular file";
+  if (info.st_uid != geteuid() && info.st_uid != 0) return "belongs to somebody else";
+  if ((info.st_mode & 077) != 0) return "must not be accessible to others (chmod 600)";
+  if (info.st_size == 0) return "is empty";
+  if (static_cast<std::size_t>(info.st_size) > secret_max) return "is too large for a secret";
+  return std::nullopt;
+}
+
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string content(secret_max, '\0');
+  const ssize_t got = read(fd, content.data(), content.size());
+  if (got < 0) return fail(Errc::config, path + ": cannot be read");
+  content.resize(static_cast<std::size_t>(got));
+  while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
+  return content;
+}
+
+}  // namespace
+
+Result<std::string> read_secret_file(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fail(Errc::config, path + ": cannot be opened (links are not followed)");
+  struct stat info {};
+  fstat(fd, &info);
+  const auto objection = objection_to(info);
+  Result<std::string> content =
+      objection ? fail(Errc::config, path + ": " + *objection) : read_all(fd, path);
+  close(fd);
+  return content;
+}
+
+}  // namespace parley

@@ -1,0 +1,54 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/config.h"
+
+namespace parley {
+namespace {
+
+struct SecretFile : testing::Test {
+  std::string folder = [] {
+    char path[] = "/tmp/parley-secret-XXXXXX";
+    return std::string(mkdtemp(path));
+  }();
+  ~SecretFile() override { std::filesystem::remove_all(folder); }
+
+  std::string write(const std::string& content, mode_t mode) {
+    const std::string path = folder + "/secret";
+    std::ofstream(path) << content;
+    chmod(path.c_str(), mode);
+    return path;
+  }
+};
+
+TEST_F(SecretFile, IsReadWithoutItsTrailingNewline) {
+  EXPECT_EQ(read_secret_file(write("open sesame\n", 0600)), "open sesame");
+}
+
+TEST_F(SecretFile, IsRefusedWhenOthersMayReadIt) {
+  for (const mode_t mode : {0640, 0604, 0620, 0666})
+    EXPECT_FALSE(read_secret_file(write("x", mode))) << mode;
+}
+
+TEST_F(SecretFile, IsRefusedWhenItIsALinkAFolderEmptyHugeOrMissing) {
+  const std::string path = write("x", 0600);
+  const std::string link = folder + "/link";
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  EXPECT_FALSE(read_secret_file(link));
+  EXPECT_FALSE(read_secret_file(folder));
+  EXPECT_FALSE(read_secret_file(folder + "/missing"));
+  EXPECT_FALSE(read_secret_file(write("", 0600)));
+  EXPECT_FALSE(read_secret_file(write(std::string(5'000, 'x'), 0600)));
+}
+
+TEST_F(SecretFile, ARefusalNeverShowsTheSecret) {
+  const auto refused = read_secret_file(write("hunter2", 0644));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, testing::Not(testing::HasSubstr("hunter2")));
+}
+
+}  // namespace
+}  // namespace parley
