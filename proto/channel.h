@@ -76,6 +76,9 @@ class Channel {
     std::uint64_t nonce = 0;             // never reset, not even by rekey (Noise §11.3)
     std::uint64_t records_under_key = 0;
   };
+  void append_record(const FrameHeader& header, std::string_view body, std::string& out);
+  Result<std::optional<Frame>> open_next(std::span<char> sealed);
+
   Direction send_;
   Direction receive_;
   Instant send_key_since_;
@@ -103,6 +106,9 @@ class Initiator {
  public:
   static Result<Initiator> start(const PinnedKey& server, Transport transport,
                                  const SecretKey& ephemeral);
+  ~Initiator();  // wipes what is secret
+  Initiator(Initiator&&) noexcept;
+  Initiator& operator=(Initiator&&) noexcept;
   // hello_bytes, to be sent first.
   const std::string& hello() const { return hello_; }
   // bad_frame: the answer does not come from the holder of the pinned key.
