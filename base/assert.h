@@ -6,8 +6,8 @@ namespace parley {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
 }  // namespace parley
 
-#define PARLEY_ASSERT(expression)                                             \
-  do {                                                                        \
-    if (!(expression)) [[unlikely]]                                           \
-      ::parley::assertion_failed(#expression, __FILE__, __LINE__);            \
+#define PARLEY_ASSERT(expression)                                  \
+  do {                                                             \
+    if (!(expression)) [[unlikely]]                                \
+      ::parley::assertion_failed(#expression, __FILE__, __LINE__); \
   } while (false)

@@ -1,5 +1,5 @@
-// Time, always injected. Pure code takes an `Instant now` as a parameter; shells read the clock once
-// per loop turn, so that time stands still within a turn.
+// Time, always injected. Pure code takes an `Instant now` as a parameter; shells read the clock
+// once per loop turn, so that time stands still within a turn.
 #pragma once
 
 #include <chrono>

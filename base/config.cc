@@ -110,7 +110,7 @@ struct Assign {
     return std::nullopt;
   }
   template <typename Number>
-    requires requires(Number n) { n.min; }
+  requires requires(Number n) { n.min; }
   std::optional<std::string> operator()(const Number& number) const {
     const auto value = node.value_exact<std::int64_t>();
     if (!value) return "expected a whole number";
@@ -206,10 +206,8 @@ struct Print {
     return out + "]";
   }
   template <typename Number>
-    requires requires(Number n) { n.min; }
-  std::string operator()(const Number& number) const {
-    return std::to_string(*number.value);
-  }
+  requires requires(Number n) { n.min; }
+  std::string operator()(const Number& number) const { return std::to_string(*number.value); }
 };
 
 }  // namespace

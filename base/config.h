@@ -1,6 +1,7 @@
-// A process' configuration: a TOML file, then the environment, into plain variables. Strict: an unknown
-// key, a wrong type or a value out of range is refused with file, line and, for a typo, a suggestion.
-// Each process declares its keys in one visible list; `--print-config` prints exactly that list.
+// A process' configuration: a TOML file, then the environment, into plain variables. Strict: an
+// unknown key, a wrong type or a value out of range is refused with file, line and, for a typo, a
+// suggestion. Each process declares its keys in one visible list; `--print-config` prints exactly
+// that list.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace parley {
 
 class Config {
  public:
-  // Declares a key "section.name" and where its value goes; the variable's value at this moment is the
-  // default. The variable must outlive the Config. `doc`: one sentence, printed above the key.
+  // Declares a key "section.name" and where its value goes; the variable's value at this moment is
+  // the default. The variable must outlive the Config. `doc`: one sentence, printed above the key.
   void text(std::string key, std::string* value, std::string doc);
   void number(std::string key, std::uint64_t* value, std::uint64_t min, std::uint64_t max,
               std::string doc);
@@ -28,8 +29,9 @@ class Config {
   Status load_file(const std::string& path);
   // The same for a text; `origin` stands for the path in messages.
   Status load_text(std::string_view toml, const std::string& origin);
-  // PARLEY_<SECTION>_<NAME> overrides a key; lists are separated by commas. An empty value is refused, and
-  // so is a PARLEY_ variable that names no key of this section list (a typo must not pass in silence).
+  // PARLEY_<SECTION>_<NAME> overrides a key; lists are separated by commas. An empty value is
+  // refused, and so is a PARLEY_ variable that names no key of this section list (a typo must not
+  // pass in silence).
   Status load_environment(const char* const* environment);
 
   // The whole configuration as TOML with its docs: what load_text reads back to the same values.

@@ -1,5 +1,5 @@
-// What can go wrong, as values. `Errc` is for programs and the wire, `detail` is for the log only and
-// never leaves the process.
+// What can go wrong, as values. `Errc` is for programs and the wire, `detail` is for the log only
+// and never leaves the process.
 #pragma once
 
 #include <cstdint>

@@ -46,8 +46,8 @@ constexpr bool is_valid(UserId user) { return user.value >= 1 && user.value <= u
 
 // The conversation of two users is a function of them: the smaller id in bits 31…61, the greater in
 // bits 0…30. So nobody has to look it up, its members can be read off its id, and two users cannot
-// end up with two conversations. Bit 62 is kept for groups; bit 63 is never set (PostgreSQL's bigint).
-// Requires: both valid and different.
+// end up with two conversations. Bit 62 is kept for groups; bit 63 is never set (PostgreSQL's
+// bigint). Requires: both valid and different.
 constexpr ConversationId direct_conversation(UserId a, UserId b) {
   const auto [low, high] = a < b ? std::pair{a, b} : std::pair{b, a};
   return ConversationId{(low.value << 31) | high.value};

@@ -6,8 +6,9 @@
 
 namespace parley {
 
-// Appends `text` in quotes. Control characters, DEL, quotes and backslashes are escaped; so are bytes that
-// are no valid UTF-8 (as \ufffd) and the bidirectional overrides that can disguise a line to a reader.
+// Appends `text` in quotes. Control characters, DEL, quotes and backslashes are escaped; so are
+// bytes that are no valid UTF-8 (as \ufffd) and the bidirectional overrides that can disguise a
+// line to a reader.
 void append_json_string(std::string_view text, std::string& out);
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -21,7 +22,7 @@ struct Sink {
   Level level = Level::info;
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
-  std::function<void(Level, std::string_view)> observer;
+  Observer observer;
 };
 
 Sink& sink() {
@@ -43,17 +44,21 @@ void append_value(const Field::Value& value, std::string& out) {
   std::visit(
       [&out](const auto& v) {
         using T = std::decay_t<decltype(v)>;
-        if constexpr (std::is_same_v<T, std::string_view>) append_json_string(v, out);
-        else if constexpr (std::is_same_v<T, bool>) out += v ? "true" : "false";
-        else if constexpr (std::is_same_v<T, double>) out += std::isfinite(v) ? fmt::format("{}", v) : "null";
-        else out += fmt::format("{}", v);
+        if constexpr (std::is_same_v<T, std::string_view>)
+          append_json_string(v, out);
+        else if constexpr (std::is_same_v<T, bool>)
+          out += v ? "true" : "false";
+        else if constexpr (std::is_same_v<T, double>)
+          out += std::isfinite(v) ? fmt::format("{}", v) : "null";
+        else
+          out += fmt::format("{}", v);
       },
       value);
 }
 
 std::string line_of(Level level, std::string_view event, Fields fields) {
-  std::string line = fmt::format(R"({{"t":{},"level":"{}","process":)", wall_clock_ms(),
-                                 name_of(level));
+  std::string line =
+      fmt::format(R"({{"t":{},"level":"{}","process":)", wall_clock_ms(), name_of(level));
   append_json_string(sink().process, line);
   line += ",\"event\":";
   append_json_string(event, line);
@@ -102,8 +107,8 @@ void info(std::string_view event, Fields fields) { write(Level::info, event, fie
 void warn(std::string_view event, Fields fields) { write(Level::warn, event, fields); }
 void error(std::string_view event, Fields fields) { write(Level::error, event, fields); }
 
-void set_observer(std::function<void(Level, std::string_view)> observer) {
-  sink().observer = std::move(observer);
+Observer set_observer(Observer observer) {
+  return std::exchange(sink().observer, std::move(observer));
 }
 
 }  // namespace parley::log

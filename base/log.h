@@ -1,6 +1,7 @@
-// Structured log: an event and fields, one JSON object per line on stderr. Never bodies, keys or tokens.
-// Any thread. Every value is escaped, so foreign bytes cannot forge a line. Writing never blocks the
-// caller: lines go through a bounded queue to a writer thread; at its bound the oldest are dropped.
+// Structured log: an event and fields, one JSON object per line on stderr. Never bodies, keys or
+// tokens. Any thread. Every value is escaped, so foreign bytes cannot forge a line. Writing never
+// blocks the caller: lines go through a bounded queue to a writer thread; at its bound the oldest
+// are dropped.
 #pragma once
 
 #include <cstdint>
@@ -30,21 +31,25 @@ struct Field {
   template <typename Tag>
   Field(std::string_view n, Id<Tag> v) : name(n), value(v.value) {}
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Field(std::string_view n, T v) : name(n), value(widen(v)) {}
+  requires std::is_arithmetic_v<T> Field(std::string_view n, T v) : name(n), value(widen(v)) {}
 
  private:
   template <typename T>
   static Value widen(T v) {
-    if constexpr (std::is_same_v<T, bool>) return v;
-    else if constexpr (std::is_floating_point_v<T>) return static_cast<double>(v);
-    else if constexpr (std::is_signed_v<T>) return static_cast<std::int64_t>(v);
-    else return static_cast<std::uint64_t>(v);
+    if constexpr (std::is_same_v<T, bool>)
+      return v;
+    else if constexpr (std::is_floating_point_v<T>)
+      return static_cast<double>(v);
+    else if constexpr (std::is_signed_v<T>)
+      return static_cast<std::int64_t>(v);
+    else
+      return static_cast<std::uint64_t>(v);
   }
 };
 using Fields = std::initializer_list<Field>;
 
-// Starts the writer; before it, and after stop, lines go to stderr directly. `process` is in each line.
+// Starts the writer; before it, and after stop, lines go to stderr directly. `process` is in each
+// line.
 void start(std::string_view process, Level level);
 // Writes what is queued and ends the writer thread. Call before leaving main.
 void stop();
@@ -58,7 +63,9 @@ void warn(std::string_view event, Fields fields = {});
 // Something is wrong that a person must look at. Fails a test that did not announce it.
 void error(std::string_view event, Fields fields = {});
 
-// Sees each line (level, event) in the thread that logs it; for tests. Replaces the former observer.
-void set_observer(std::function<void(Level, std::string_view event)> observer);
+// Sees each line in the thread that logs it; for tests. Returns the observer that it replaces. Set
+// it before other threads log.
+using Observer = std::function<void(Level, std::string_view event)>;
+Observer set_observer(Observer observer);
 
 }  // namespace parley::log

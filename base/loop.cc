@@ -21,9 +21,8 @@ std::uint64_t ms_rounded_up(Duration d) {
 template <typename Handle>
 void close_and_free(Handle* handle) {
   handle->fire = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle->uv), [](uv_handle_t* uv) {
-    delete static_cast<Handle*>(uv->data);
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle->uv),
+           [](uv_handle_t* uv) { delete static_cast<Handle*>(uv->data); });
 }
 
 template <typename Handle, typename Uv>

@@ -1,5 +1,5 @@
-// An event loop of one thread (libuv behind it), and what can wake it. Nothing here is thread-safe but
-// Wakeup::notify. Everything that takes a Loop& must be destroyed before it.
+// An event loop of one thread (libuv behind it), and what can wake it. Nothing here is thread-safe
+// but Wakeup::notify. Everything that takes a Loop& must be destroyed before it.
 #pragma once
 
 #include <csignal>
@@ -49,8 +49,8 @@ class Timer {
   Handle* handle_;
 };
 
-// Lets any thread wake the loop: `fire` runs in the loop's thread soon after notify(). Several notifies
-// may become one call.
+// Lets any thread wake the loop: `fire` runs in the loop's thread soon after notify(). Several
+// notifies may become one call.
 class Wakeup {
  public:
   Wakeup(Loop& loop, std::function<void()> fire);
@@ -64,7 +64,8 @@ class Wakeup {
   Handle* handle_;
 };
 
-// Calls `fire` once per turn, just before the loop blocks: the place to flush what a turn has gathered.
+// Calls `fire` once per turn, just before the loop blocks: the place to flush what a turn has
+// gathered.
 class BeforeBlock {
  public:
   BeforeBlock(Loop& loop, std::function<void()> fire);

@@ -12,9 +12,7 @@
 namespace parley {
 namespace {
 
-prometheus::Labels labels_of(Labels labels) {
-  return {labels.begin(), labels.end()};
-}
+prometheus::Labels labels_of(Labels labels) { return {labels.begin(), labels.end()}; }
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// Counters, gauges and histograms of one process, in Prometheus' text format. Built in main and handed
-// down; a component asks for its metrics once and keeps the handles. Updates: any thread, one atomic.
+// Counters, gauges and histograms of one process, in Prometheus' text format. Built in main and
+// handed down; a component asks for its metrics once and keeps the handles. Updates: any thread,
+// one atomic.
 #pragma once
 
 #include <cstdint>

@@ -23,8 +23,9 @@ struct ProcessInfo {
 
 // Parses the command line and configuration, then calls `body`, whose result is the exit code.
 // `arguments`: receives positional arguments; null if the process takes none.
-// Before `body`: SIGTERM and SIGINT are blocked in this and all later threads (base/loop.h reads them),
-// SIGPIPE is ignored, core dumps are off, the file limit is raised to its hard maximum, and the log runs.
+// Before `body`: SIGTERM and SIGINT are blocked in this and all later threads (base/loop.h reads
+// them), SIGPIPE is ignored, core dumps are off, the file limit is raised to its hard maximum, and
+// the log runs.
 int run_process(int argc, char** argv, const ProcessInfo& info, Config& config,
                 std::vector<std::string>* arguments, const std::function<int()>& body);
 

@@ -30,8 +30,8 @@ class Random {
 };
 
 // Equal jitter (half fixed, half random) over an exponential: attempt 0 waits around `base`, each
-// further one twice as long, never more than `cap`. Equal jitter because after a restart of what all
-// wait for, everybody would otherwise come back in the same millisecond.
+// further one twice as long, never more than `cap`. Equal jitter because after a restart of what
+// all wait for, everybody would otherwise come back in the same millisecond.
 Duration backoff(unsigned attempt, Duration base, Duration cap, Random& random);
 
 }  // namespace parley

@@ -1,5 +1,5 @@
-// `Result<T>` is a value or an `Error`. We never throw: exceptions of libraries stop in the file that
-// includes the library's header.
+// `Result<T>` is a value or an `Error`. We never throw: exceptions of libraries stop in the file
+// that includes the library's header.
 #pragma once
 
 #include <tl/expected.hpp>
@@ -30,9 +30,9 @@ inline tl::unexpected<Error> fail(Errc code, std::string detail = {},
 #define PARLEY_CONCAT_INNER(a, b) a##b
 #define PARLEY_CONCAT(a, b) PARLEY_CONCAT_INNER(a, b)
 // PARLEY_TRY(auto value, expr): `value` is what `expr` holds; its error is returned to the caller.
-#define PARLEY_TRY(declaration, expr)                                                       \
-  auto PARLEY_CONCAT(parley_result_, __LINE__) = (expr);                                    \
-  if (!PARLEY_CONCAT(parley_result_, __LINE__))                                             \
-    return tl::unexpected<::parley::Error>(                                                 \
-        std::move(PARLEY_CONCAT(parley_result_, __LINE__)).error());                        \
+#define PARLEY_TRY(declaration, expr)                                \
+  auto PARLEY_CONCAT(parley_result_, __LINE__) = (expr);             \
+  if (!PARLEY_CONCAT(parley_result_, __LINE__))                      \
+    return tl::unexpected<::parley::Error>(                          \
+        std::move(PARLEY_CONCAT(parley_result_, __LINE__)).error()); \
   declaration = *std::move(PARLEY_CONCAT(parley_result_, __LINE__))

@@ -1,5 +1,5 @@
-// Little-endian integers in byte strings: the one place where numbers become bytes. All bytes in Parley
-// are `std::string` / `std::string_view` (as in protobuf): owned, or looked at.
+// Little-endian integers in byte strings: the one place where numbers become bytes. All bytes in
+// Parley are `std::string` / `std::string_view` (as in protobuf): owned, or looked at.
 #pragma once
 
 #include <bit>

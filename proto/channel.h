@@ -1,6 +1,6 @@
-// The encrypted channel between client and gateway: Noise_NK_25519_ChaChaPoly_BLAKE2b (noise.h) with
-// Parley's prologue, records and rekeying. Pure state machines: bytes in, bytes out; no socket, no clock.
-// Format, step by step with a worked example: proto/README.md.
+// The encrypted channel between client and gateway: Noise_NK_25519_ChaChaPoly_BLAKE2b (noise.h)
+// with Parley's prologue, records and rekeying. Pure state machines: bytes in, bytes out; no
+// socket, no clock. Format, step by step with a worked example: proto/README.md.
 //
 //   client                                                server
 //     Initiator::hello()        ── 56 bytes ──▶            accept_hello()
@@ -21,7 +21,8 @@
 
 namespace parley {
 
-inline constexpr std::size_t hello_bytes = 56;   // magic, version, transport, key id, Noise message 1
+inline constexpr std::size_t hello_bytes =
+    56;  // magic, version, transport, key id, Noise message 1
 inline constexpr std::size_t answer_bytes = 48;  // Noise message 2
 inline constexpr std::uint8_t channel_version = 1;
 
@@ -42,7 +43,8 @@ struct ServerKey {
   SecretKey secret_key{};
 };
 
-// Calls sodium_init. Requires: called once at the start of every process that uses anything in this file.
+// Calls sodium_init. Requires: called once at the start of every process that uses anything in this
+// file.
 void init_crypto();
 // A new static key pair. Source of chance: the kernel.
 ServerKey generate_server_key(std::uint16_t id);
@@ -61,19 +63,20 @@ class Channel {
   Channel(Channel&&) noexcept;
   Channel& operator=(Channel&&) noexcept;
 
-  // Appends one record (length prefix, sealed frame) to `out`; before it a rekey record when one is due.
-  // Requires: body.size() <= limits::frame_body_max.
+  // Appends one record (length prefix, sealed frame) to `out`; before it a rekey record when one is
+  // due. Requires: body.size() <= limits::frame_body_max.
   void seal(const FrameHeader& header, std::string_view body, std::string& out, Instant now);
 
-  // Opens the sealed bytes of one record (without its prefix) in place. The frame looks into `sealed`.
-  // Nothing: it was a rekey record and has been carried out. bad_frame: forged, out of order, not a
-  // frame, or the peer failed to rekey in time; from then on every call fails: close the connection.
+  // Opens the sealed bytes of one record (without its prefix) in place. The frame looks into
+  // `sealed`. Nothing: it was a rekey record and has been carried out. bad_frame: forged, out of
+  // order, not a frame, or the peer failed to rekey in time; from then on every call fails: close
+  // the connection.
   Result<std::optional<Frame>> open(std::span<char> sealed);
 
  private:
   struct Direction {
     std::array<std::uint8_t, 32> key{};
-    std::uint64_t nonce = 0;             // never reset, not even by rekey (Noise §11.3)
+    std::uint64_t nonce = 0;  // never reset, not even by rekey (Noise §11.3)
     std::uint64_t records_under_key = 0;
   };
   void append_record(const FrameHeader& header, std::string_view body, std::string& out);
@@ -86,8 +89,8 @@ class Channel {
 };
 
 // The length of the sealed bytes that follow a record's prefix.
-// Nothing: fewer than 2 bytes are there yet. bad_frame: too short for a tag and a header, or longer than
-// `sealed_max` (the caller's bound: smaller before login).
+// Nothing: fewer than 2 bytes are there yet. bad_frame: too short for a tag and a header, or longer
+// than `sealed_max` (the caller's bound: smaller before login).
 Result<std::optional<std::size_t>> record_length(std::string_view bytes, std::size_t sealed_max);
 
 struct Accepted {
@@ -95,9 +98,9 @@ struct Accepted {
   Channel channel;
 };
 
-// The server's side of the handshake. bad_frame, always the same, whatever was wrong: magic, version,
-// transport, unknown key id, low-order point, forged tag. `ephemeral`: fresh chance for each call.
-// Requires: hello.size() == hello_bytes.
+// The server's side of the handshake. bad_frame, always the same, whatever was wrong: magic,
+// version, transport, unknown key id, low-order point, forged tag. `ephemeral`: fresh chance for
+// each call. Requires: hello.size() == hello_bytes.
 Result<Accepted> accept_hello(std::string_view hello, std::span<const ServerKey> keys,
                               Transport transport, const SecretKey& ephemeral, Instant now);
 

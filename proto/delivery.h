@@ -1,5 +1,6 @@
-// The body of a `deliver` envelope: any number of notices, each for some users. One bus message carries
-// everything that a batch has for one gateway. Pure. Layout (little-endian), item after item:
+// The body of a `deliver` envelope: any number of notices, each for some users. One bus message
+// carries everything that a batch has for one gateway. Pure. Layout (little-endian), item after
+// item:
 //
 //   u16 notice | u16 number of users | u32 length of body | u64 target | u64 skip_device
 //   u64 user × number of users | body

@@ -23,8 +23,7 @@ bool is_known(std::uint8_t kind) {
     case EnvelopeKind::deliver:
     case EnvelopeKind::unreachable:
     case EnvelopeKind::status:
-    case EnvelopeKind::status_reply:
-      return true;
+    case EnvelopeKind::status_reply: return true;
   }
   return false;
 }

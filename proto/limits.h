@@ -1,5 +1,6 @@
-// Every bound of the client protocol and of the bus, in one list. What happens at a bound stands beside
-// it. Bounds that an operator may want to change are configuration instead (`--print-config`).
+// Every bound of the client protocol and of the bus, in one list. What happens at a bound stands
+// beside it. Bounds that an operator may want to change are configuration instead
+// (`--print-config`).
 #pragma once
 
 #include <cstddef>
@@ -21,11 +22,11 @@ inline constexpr std::uint64_t rekey_after_records = 1ULL << 20;
 inline constexpr std::int64_t rekey_after_ms = 3'600'000;
 
 // -- c2c and login bodies. Larger: too_large or bad_request, nothing stored.
-inline constexpr std::size_t text_max = 16'384;        // body of one message, bytes
-inline constexpr std::size_t user_name_max = 64;       // bytes of UTF-8
-inline constexpr std::size_t nickname_max = 128;       // bytes of UTF-8
-inline constexpr std::size_t password_min = 8;         // bytes
-inline constexpr std::size_t password_max = 1'024;     // bytes
+inline constexpr std::size_t text_max = 16'384;     // body of one message, bytes
+inline constexpr std::size_t user_name_max = 64;    // bytes of UTF-8
+inline constexpr std::size_t nickname_max = 128;    // bytes of UTF-8
+inline constexpr std::size_t password_min = 8;      // bytes
+inline constexpr std::size_t password_max = 1'024;  // bytes
 inline constexpr std::size_t token_bytes = 32;
 inline constexpr std::size_t find_max = 100;           // names and ids in one login.find
 inline constexpr std::uint32_t page_max = 200;         // entries of one page; more is cut to this
@@ -34,12 +35,14 @@ inline constexpr std::size_t page_bytes_max = 40'960;  // a page stops growing h
 // -- the bus. Larger envelopes are not sent by us and cost a foreign peer its connection.
 inline constexpr std::size_t envelope_header_bytes = 96;
 inline constexpr std::size_t envelope_max = 1 << 20;
-inline constexpr std::size_t delivery_body_max = 256 * 1024;  // items packed in one deliver envelope
-inline constexpr unsigned attempts_max = 3;                   // then the request is parked as poison
+inline constexpr std::size_t delivery_body_max =
+    256 * 1024;                              // items packed in one deliver envelope
+inline constexpr unsigned attempts_max = 3;  // then the request is parked as poison
 
 static_assert(frame_body_max + envelope_header_bytes <= envelope_max);
 static_assert(delivery_body_max + envelope_header_bytes <= envelope_max);
-static_assert(page_bytes_max + text_max + 1'024 <= frame_body_max, "a page with one more entry fits");
+static_assert(page_bytes_max + text_max + 1'024 <= frame_body_max,
+              "a page with one more entry fits");
 static_assert(frame_before_login_max > password_max + user_name_max + nickname_max + 256);
 
 }  // namespace parley::limits

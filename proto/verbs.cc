@@ -4,9 +4,9 @@ namespace parley {
 
 std::optional<VerbInfo> verb_info(std::uint16_t number) {
   switch (static_cast<Verb>(number)) {
-#define PARLEY_VERB(service, name, number, caller, key, body_max)                           \
-  case Verb::service##_##name:                                                              \
-    return VerbInfo{Verb::service##_##name, ServiceId::service, #service "." #name,         \
+#define PARLEY_VERB(service, name, number, caller, key, body_max)                   \
+  case Verb::service##_##name:                                                      \
+    return VerbInfo{Verb::service##_##name, ServiceId::service, #service "." #name, \
                     Caller::caller,         KeyRule::key,       body_max};
 #include "proto/verbs.def"
 #undef PARLEY_VERB

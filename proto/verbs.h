@@ -52,6 +52,8 @@ std::optional<NoticeInfo> notice_info(std::uint16_t number);
 std::optional<std::string_view> service_name(std::uint8_t number);
 std::optional<ServiceId> service_named(std::string_view name);
 
-constexpr std::uint8_t service_of(std::uint16_t verb) { return static_cast<std::uint8_t>(verb >> 8); }
+constexpr std::uint8_t service_of(std::uint16_t verb) {
+  return static_cast<std::uint8_t>(verb >> 8);
+}
 
 }  // namespace parley

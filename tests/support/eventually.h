@@ -7,7 +7,8 @@
 
 namespace parley::test {
 
-// Whether `condition` became true within `limit`; it is tried every few milliseconds, at least twice.
+// Whether `condition` became true within `limit`; it is tried every few milliseconds, at least
+// twice.
 bool eventually(Duration limit, const std::function<bool()>& condition);
 
 }  // namespace parley::test

@@ -28,8 +28,10 @@ std::string refusal(std::string_view toml) {
 
 TEST(Config, ReadsEveryTypeOfKey) {
   Sample sample;
-  ASSERT_TRUE(sample.config.load_text(
-      "[gateway]\nlisten = \"[::1]:1\"\nlimit = 7\n[login]\nopen = false\n[bus]\nbrokers = [\"x\"]\n", "f"));
+  ASSERT_TRUE(
+      sample.config.load_text("[gateway]\nlisten = \"[::1]:1\"\nlimit = 7\n[login]\nopen = "
+                              "false\n[bus]\nbrokers = [\"x\"]\n",
+                              "f"));
   EXPECT_EQ(sample.listen, "[::1]:1");
   EXPECT_EQ(sample.limit, 7U);
   EXPECT_FALSE(sample.open);
@@ -55,7 +57,8 @@ TEST(Config, RefusesAnUnknownKeyWithItsLineAndASuggestion) {
 }
 
 TEST(Config, RefusesAWrongTypeWithItsLine) {
-  EXPECT_THAT(refusal("[gateway]\nlimit = \"many\"\n"), HasSubstr("file.toml:2: gateway.limit: expected"));
+  EXPECT_THAT(refusal("[gateway]\nlimit = \"many\"\n"),
+              HasSubstr("file.toml:2: gateway.limit: expected"));
   EXPECT_THAT(refusal("[gateway]\nlisten = 5\n"), HasSubstr("expected a text"));
   EXPECT_THAT(refusal("[login]\nopen = 1\n"), HasSubstr("expected true or false"));
   EXPECT_THAT(refusal("[bus]\nbrokers = \"x\"\n"), HasSubstr("expected a list"));
@@ -64,7 +67,8 @@ TEST(Config, RefusesAWrongTypeWithItsLine) {
 
 TEST(Config, RefusesWhatIsOutOfRange) {
   for (const char* value : {"0", "-1", "1001", "9223372036854775807"})
-    EXPECT_THAT(refusal(std::string("[gateway]\nlimit = ") + value + "\n"), HasSubstr("within 1 … 1000"));
+    EXPECT_THAT(refusal(std::string("[gateway]\nlimit = ") + value + "\n"),
+                HasSubstr("within 1 … 1000"));
 }
 
 TEST(Config, RefusesADuplicateKeyAndBrokenSyntax) {
@@ -80,8 +84,12 @@ TEST(Config, ARefusedValueLeavesTheFormerOne) {
 
 TEST(Config, TheEnvironmentOverrides) {
   Sample sample;
-  const char* environment[] = {"HOME=/", "PARLEY_GATEWAY_LISTEN=a:1", "PARLEY_BUS_BROKERS=x,y",
-                               "PARLEY_LOGIN_OPEN=false", "PARLEY_GATEWAY_LIMIT=3", nullptr};
+  const char* environment[] = {"HOME=/",
+                               "PARLEY_GATEWAY_LISTEN=a:1",
+                               "PARLEY_BUS_BROKERS=x,y",
+                               "PARLEY_LOGIN_OPEN=false",
+                               "PARLEY_GATEWAY_LIMIT=3",
+                               nullptr};
   ASSERT_TRUE(sample.config.load_environment(environment));
   EXPECT_EQ(sample.listen, "a:1");
   EXPECT_THAT(sample.brokers, testing::ElementsAre("x", "y"));
@@ -90,8 +98,8 @@ TEST(Config, TheEnvironmentOverrides) {
 }
 
 TEST(Config, TheEnvironmentIsAsStrictAsTheFile) {
-  for (const char* entry : {"PARLEY_GATEWAY_LIMIT=", "PARLEY_GATEWAY_LIMIT=0", "PARLEY_GATEWAY_LIMIT=x",
-                            "PARLEY_GATEWAY_LIMT=3"}) {
+  for (const char* entry : {"PARLEY_GATEWAY_LIMIT=", "PARLEY_GATEWAY_LIMIT=0",
+                            "PARLEY_GATEWAY_LIMIT=x", "PARLEY_GATEWAY_LIMT=3"}) {
     Sample sample;
     const char* environment[] = {entry, nullptr};
     EXPECT_FALSE(sample.config.load_environment(environment)) << entry;

@@ -10,7 +10,8 @@ std::string quoted(std::string_view text) {
 }
 
 TEST(JsonString, KeepsOrdinaryTextAsItIs) {
-  EXPECT_EQ(quoted("gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80"), "\"gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80\"");
+  EXPECT_EQ(quoted("gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80"),
+            "\"gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80\"");
 }
 
 TEST(JsonString, LetsNothingOutOfItsLine) {

@@ -10,9 +10,9 @@ TEST(Utf8, AcceptsTheFirstAndLastOfEachLength) {
 }
 
 TEST(Utf8, RefusesOverlongSurrogateTooLargeAndBrokenForms) {
-  for (const char* text : {"\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80",
-                           "\xED\xBF\xBF", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\x80", "\xE2\x82",
-                           "\xF0\x9F\x98", "a\xFF"})
+  for (const char* text :
+       {"\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xED\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\x80", "\xE2\x82", "\xF0\x9F\x98", "a\xFF"})
     EXPECT_FALSE(is_utf8(text));
 }
 
