@@ -21,8 +21,8 @@ inline constexpr std::size_t append_bytes_max = 4 << 20;
 inline constexpr std::size_t devices_max = 10;
 // One page of a user's conversations; more is cut to this.
 inline constexpr std::uint32_t conversations_page_max = 1'000;
-// Kinds below it are what a person may leave unread; those from it on (recalls, edits, membership) are not
-// counted.
+// Kinds below it are what a person may leave unread; those from it on (recalls, edits, membership)
+// are not counted.
 inline constexpr std::uint16_t uncounted_kind = 256;
 
 static_assert(entry_body_max <= append_bytes_max, "every entry fits into some statement");

@@ -19,6 +19,6 @@ inline tl::unexpected<Error> injected_failure() {
 }  // namespace parley
 
 // Locks the database for the rest of the scope; returns retry_later if the test asked for it.
-#define PARLEY_ENTER(database)                  \
+#define PARLEY_ENTER(database)                   \
   const std::scoped_lock guard((database).lock); \
   if (strikes((database).faults.fail_calls)) return injected_failure()

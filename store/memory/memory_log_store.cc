@@ -21,8 +21,8 @@ Result<Appended> append_one(MemoryDatabase& database, const NewEntry& entry) {
     }
     return Appended{former.seq, former.time_ms, true};
   }
-  entries.push_back({next, entry.sender, entry.client_id, entry.kind, std::string(entry.body),
-                     entry.time_ms});
+  entries.push_back(
+      {next, entry.sender, entry.client_id, entry.kind, std::string(entry.body), entry.time_ms});
   return Appended{next, entry.time_ms, false};
 }
 
@@ -31,7 +31,8 @@ template <typename Iterator>
 std::vector<Entry> take(Iterator at, std::uint64_t count, PageBound bound) {
   std::vector<Entry> taken;
   std::size_t bytes = 0;
-  for (; taken.size() < std::min<std::uint64_t>(count, bound.entries) && bytes <= bound.bytes; ++at) {
+  for (; taken.size() < std::min<std::uint64_t>(count, bound.entries) && bytes <= bound.bytes;
+       ++at) {
     bytes += at->body.size();
     taken.push_back(*at);
   }
@@ -66,8 +67,7 @@ std::vector<Result<Appended>> MemoryLogStore::append(std::span<const NewEntry> e
   return results;
 }
 
-Result<Page> MemoryLogStore::range(ConversationId conversation, Seq from, Seq to,
-                                   PageBound bound) {
+Result<Page> MemoryLogStore::range(ConversationId conversation, Seq from, Seq to, PageBound bound) {
   PARLEY_ENTER(*database_);
   const auto found = database_->logs.find(conversation);
   if (found == database_->logs.end()) return Page{};
@@ -93,7 +93,8 @@ Result<Page> MemoryLogStore::before(ConversationId conversation, Seq before, Pag
   const std::uint64_t below = before ? before.value - 1 : entries.size();
   const std::uint64_t last = std::min<std::uint64_t>(below, entries.size());
   if (last == 0) return page;
-  const auto newest = std::make_reverse_iterator(entries.begin() + static_cast<std::ptrdiff_t>(last));
+  const auto newest =
+      std::make_reverse_iterator(entries.begin() + static_cast<std::ptrdiff_t>(last));
   page.entries = take(newest, last, within_limits(bound));
   std::ranges::reverse(page.entries);
   page.more = page.entries.front().seq.value > 1;

@@ -22,7 +22,8 @@ Result<Routes> MemoryRouteStore::lookup(std::span<const UserId> users) {
   for (const UserId user : users) {
     const auto found = database_->routes.find(user);
     auto& gateways = routes.gateways.emplace_back();
-    if (found != database_->routes.end()) gateways.assign(found->second.begin(), found->second.end());
+    if (found != database_->routes.end())
+      gateways.assign(found->second.begin(), found->second.end());
   }
   return routes;
 }

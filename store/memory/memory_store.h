@@ -1,6 +1,7 @@
 // The in-memory twins of store/pg and store/redis, for tests: same interfaces, same contract suites
 // (tests/integration/store). A MemoryDatabase stands for the server; any number of stores, in any
-// threads, may look at one of them, as connections do. Nothing is bounded but by the test that uses it.
+// threads, may look at one of them, as connections do. Nothing is bounded but by the test that uses
+// it.
 #pragma once
 
 #include <map>
