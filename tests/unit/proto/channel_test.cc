@@ -4,6 +4,7 @@
 
 #include "proto/bytes.h"
 #include "proto/limits.h"
+#include "proto/noise.h"
 #include "tests/unit/proto/hex.h"
 
 namespace parley {
@@ -390,6 +391,127 @@ TEST_F(Rekey, ChangesTheKeyAndNotTheNonce) {
   pair_.client.seal({.kind = FrameKind::ping}, {}, out, due);
   // Without having seen the rekey a receiver cannot open what follows it.
   expect_refused(pair_.server, records_of(out)[1]);
+}
+
+// A peer that does not keep to the protocol: it seals what it likes with the right key.
+class ForeignSender : public testing::Test {
+ protected:
+  ForeignSender() : receiver_({.send = secret(1), .receive = secret(2)}, start), key_(secret(2)) {
+    init_crypto();
+  }
+
+  std::string record(const FrameHeader& header, std::string_view body = {}) {
+    std::string bytes;
+    encode(header, bytes);
+    return record_of(bytes.append(body));
+  }
+  std::string record_of(std::string bytes) {
+    char tag[noise::tag_bytes];
+    noise::seal(key_, nonce_++, bytes, tag);
+    return bytes.append(tag, sizeof tag);
+  }
+  Result<std::optional<Frame>> give(std::string bytes) { return receiver_.open(bytes); }
+
+  Channel receiver_;
+  noise::Key key_;
+  std::uint64_t nonce_ = 0;
+};
+
+TEST_F(ForeignSender, ThatForgetsToRekeyIsRefused) {
+  for (std::uint64_t i = 0; i <= limits::rekey_after_records; ++i)
+    ASSERT_TRUE(give(record({.kind = FrameKind::ping}))) << "record " << i;
+  EXPECT_FALSE(give(record({.kind = FrameKind::rekey})));
+}
+
+TEST_F(ForeignSender, MayRekeyEarlyAndOften) {
+  for (int i = 0; i < 3; ++i) {
+    const auto rekey = give(record({.kind = FrameKind::rekey}));
+    ASSERT_TRUE(rekey);
+    EXPECT_FALSE(*rekey);
+    noise::rekey(key_);
+  }
+  EXPECT_TRUE(give(record({.kind = FrameKind::ping})));
+}
+
+TEST_F(ForeignSender, ThatResetsTheNonceAtARekeyIsRefused) {
+  ASSERT_TRUE(give(record({.kind = FrameKind::rekey})));
+  noise::rekey(key_);
+  nonce_ = 0;
+  EXPECT_FALSE(give(record({.kind = FrameKind::ping})));
+}
+
+TEST_F(ForeignSender, ThatAnnouncesARekeyAndKeepsTheOldKeyIsRefused) {
+  ASSERT_TRUE(give(record({.kind = FrameKind::rekey})));
+  EXPECT_FALSE(give(record({.kind = FrameKind::ping})));
+}
+
+TEST_F(ForeignSender, OfARekeyWithABodyIsRefused) {
+  EXPECT_FALSE(give(record({.kind = FrameKind::rekey}, "x")));
+}
+
+TEST_F(ForeignSender, OfARekeyWithAVerbIsRefused) {
+  EXPECT_FALSE(give(record({.kind = FrameKind::rekey, .verb = 1})));
+}
+
+TEST_F(ForeignSender, OfASealedFrameShorterThanAHeaderIsRefused) {
+  EXPECT_FALSE(give(record_of("fifteen bytes..")));
+}
+
+TEST_F(ForeignSender, OfSealedFlagsIsRefusedAndSoIsWhatFollows) {
+  EXPECT_FALSE(give(record({.kind = FrameKind::ping, .flags = 1})));
+  EXPECT_FALSE(give(record({.kind = FrameKind::ping})));
+}
+
+// Splits a stream as gateway and client do: as much as is there, no more.
+std::vector<std::string> split(std::string& buffer) {
+  std::vector<std::string> records;
+  while (const auto length = *record_length(buffer, limits::record_max)) {
+    if (buffer.size() < limits::record_prefix_bytes + *length) break;
+    records.push_back(buffer.substr(limits::record_prefix_bytes, *length));
+    buffer.erase(0, limits::record_prefix_bytes + *length);
+  }
+  return records;
+}
+
+TEST_F(Records, AreTheSameWhereverTheStreamIsCut) {
+  std::string stream;
+  for (const char* body : {"one", "", "three"})
+    pair_.client.seal({.kind = FrameKind::request}, body, stream, start);
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    std::string buffer = stream.substr(0, cut);
+    std::vector<std::string> records = split(buffer);
+    buffer += stream.substr(cut);
+    for (std::string& record : split(buffer)) records.push_back(std::move(record));
+    EXPECT_EQ(records, records_of(stream)) << "cut at " << cut;
+    EXPECT_EQ(buffer, "");
+  }
+}
+
+std::string prefix(std::size_t length) {
+  std::string bytes;
+  append(bytes, static_cast<std::uint16_t>(length));
+  return bytes;
+}
+
+TEST(RecordLength, IsUnknownBeforeBothBytesAreThere) {
+  EXPECT_EQ(record_length("", limits::record_max).value(), std::nullopt);
+  EXPECT_EQ(record_length("\xff", limits::record_max).value(), std::nullopt);
+}
+
+TEST(RecordLength, IsBetweenAnEmptyFrameAndTheCallersBound) {
+  constexpr std::size_t least = limits::frame_header_bytes + limits::tag_bytes;
+  EXPECT_EQ(record_length(prefix(least), limits::record_max).value(), least);
+  EXPECT_EQ(record_length(prefix(limits::record_max), limits::record_max).value(),
+            limits::record_max);
+  EXPECT_EQ(record_length(prefix(100), 100).value(), 100U);
+  for (const std::size_t bad : {std::size_t{0}, std::size_t{1}, least - 1})
+    EXPECT_EQ(record_length(prefix(bad), limits::record_max).error().code, Errc::bad_frame) << bad;
+  EXPECT_EQ(record_length(prefix(101), 100).error().code, Errc::bad_frame);
+  EXPECT_EQ(record_length(prefix(limits::record_max), 4096).error().code, Errc::bad_frame);
+}
+
+TEST(RecordLength, IgnoresWhatFollowsThePrefix) {
+  EXPECT_EQ(record_length(prefix(100) + "anything", limits::record_max).value(), 100U);
 }
 
 }  // namespace
