@@ -1,8 +1,6 @@
 #include "cli/spawn.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@ extern "C" {
 }
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -20,27 +19,6 @@ extern "C" {
 
 namespace parley {
 namespace {
-
-struct Identity {
-  uid_t user;
-  gid_t group;
-  std::vector<gid_t> groups;
-};
-
-Result<std::optional<Identity>> identity_of(const std::string& user) {
-  if (user.empty()) return std::nullopt;
-  passwd entry{};
-  passwd* found = nullptr;
-  std::string buffer(16'384, '\0');
-  if (getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
-    return fail(Errc::config, "no user named " + user + " on this machine");
-  Identity identity{entry.pw_uid, entry.pw_gid, std::vector<gid_t>(64)};
-  int count = static_cast<int>(identity.groups.size());
-  if (getgrouplist(user.c_str(), entry.pw_gid, identity.groups.data(), &count) < 0)
-    return fail(Errc::config, "user " + user + " is in more than 64 groups");
-  identity.groups.resize(static_cast<std::size_t>(count));
-  return identity;
-}
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -66,8 +44,7 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& adde
 struct Prepared {
   char* const* arguments;
   char* const* environment;
-  const Identity* identity;
-  int death_signal;
+  const char* directory;
   Process::Files files;
   int null;
   int errors;
@@ -80,11 +57,6 @@ struct Prepared {
   _exit(127);
 }
 
-bool become(const Identity& identity) {
-  return setgroups(identity.groups.size(), identity.groups.data()) == 0 &&
-         setgid(identity.group) == 0 && setuid(identity.user) == 0;
-}
-
 [[noreturn]] void run_child(const Prepared& p) {
   setpgid(0, 0);
   sigset_t none;
@@ -94,10 +66,8 @@ bool become(const Identity& identity) {
   if (dup2(p.null, 0) < 0 || dup2(p.files.output, 1) < 0 || dup2(p.files.output, 2) < 0)
     give_up(p.errors);
   if (p.files.kept >= 0 && fcntl(p.files.kept, F_SETFD, 0) < 0) give_up(p.errors);
-  if (p.identity && !become(*p.identity)) give_up(p.errors);
-  // After the change of user, which clears it. The parent may have ended before this line.
-  if (prctl(PR_SET_PDEATHSIG, p.death_signal) < 0) give_up(p.errors);
-  if (getppid() != p.parent) _exit(127);
+  if (chdir(p.directory) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) give_up(p.errors);
+  if (getppid() != p.parent) _exit(127);  // it ended before the line above
   execve(p.arguments[0], p.arguments, p.environment);
   give_up(p.errors);
 }
@@ -111,7 +81,6 @@ std::string describe(const Exit& exit) {
 
 Result<Process> Process::start(const Program& program, const Files& files) {
   PARLEY_ASSERT(!program.arguments.empty());
-  PARLEY_TRY(const auto identity, identity_of(program.user));
   auto arguments = program.arguments;
   auto environment = merged_environment(program.environment);
   const auto argument_pointers = pointers_to(arguments);
@@ -125,8 +94,7 @@ Result<Process> Process::start(const Program& program, const Files& files) {
     return fail(Errc::io, std::string("pipe: ") + std::strerror(errno));
   }
   const Prepared prepared{argument_pointers.data(), environment_pointers.data(),
-                          identity ? &*identity : nullptr, program.death_signal,
-                          files,      null,           errors[1],   getpid()};
+                          program.directory.c_str(), files, null, errors[1], getpid()};
   const pid_t pid = fork();
   if (pid == 0) run_child(prepared);
   const int fork_error = errno;

@@ -1,10 +1,9 @@
-// Starting a program as a child that cannot outlive the thread that started it.
-// The only file that forks.
+// Starting a program as a child that cannot outlive the thread that started it: the kernel kills it when
+// that thread ends, kill -9 included.
 #pragma once
 
 #include <sys/types.h>
 
-#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,9 +15,7 @@ namespace parley {
 struct Program {
   std::vector<std::string> arguments = {};    // [0]: path of the executable
   std::vector<std::string> environment = {};  // "NAME=value", added to ours
-  std::string user = {};  // run as this user; empty: as we are. Only root may choose
-  // What the kernel sends the child when the thread that started it ends, kill -9 included.
-  int death_signal = SIGKILL;
+  std::string directory = "/";                // where it runs
 };
 
 // How a process ended.
@@ -41,7 +38,7 @@ class Process {
     int kept = -1;         // stays open in the child under the same number; -1: none
   };
 
-  // io: the program cannot be started (the reason is that of the exec); config: no such user.
+  // io: the program cannot be started; the reason is that of the exec.
   // Safe in a process with threads. The calling thread must live as long as the child should.
   static Result<Process> start(const Program& program, const Files& files);
 
