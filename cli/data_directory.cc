@@ -7,12 +7,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -56,7 +57,7 @@ std::string sockets_of(const std::string& data) {
   if (beside.size() + 1 + socket_name_max < sizeof(sockaddr_un::sun_path)) return beside;
   std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
   for (const char c : beside) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ULL;
-  return std::format("/tmp/parley-{}-{:016x}", geteuid(), hash);
+  return fmt::format("/tmp/parley-{}-{:016x}", geteuid(), hash);
 }
 
 std::string owner_of(int lock) {
@@ -117,7 +118,7 @@ std::string DataDirectory::endpoint(std::string_view name) const {
 
 std::string DataDirectory::in(std::string_view folder, std::string_view name,
                               std::string_view suffix) const {
-  return std::format("{}/{}/{}{}", path_, folder, name, suffix);
+  return fmt::format("{}/{}/{}{}", path_, folder, name, suffix);
 }
 
 Status write_file(const std::string& path, std::string_view content) {

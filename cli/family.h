@@ -1,0 +1,82 @@
+// The processes of one Parley on one machine: what `parley up` starts, in which order, with which
+// configuration. Used by the tests' Cluster too, so that what they try is what people run.
+#pragma once
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/data_directory.h"
+#include "cli/private_servers.h"
+#include "cli/spawn.h"
+#include "cli/supervisor.h"
+
+namespace parley {
+
+struct FamilyOptions {
+  unsigned brokers = 2;
+  unsigned workers = 2;
+  unsigned gateways = 1;
+  // Where the first gateway listens; further ones take the ports after it. Port 0: any free ones, which
+  // they keep as long as the family lives.
+  std::string listen = "127.0.0.1:7100";
+  std::string programs;  // the folder of our programs
+};
+
+// The servers of a data directory.
+PrivatePostgres postgres_in(const std::string& data);
+PrivateRedis redis_in(const std::string& data);
+// "postgres", "redis"; null: neither.
+std::unique_ptr<PrivateServer> private_server_named(const std::string& name, const std::string& data);
+
+struct Member {
+  Supervisor::Child child;
+  Program program;
+  std::string log;
+  int stop_signal = SIGTERM;
+  const PrivateServer* server = nullptr;  // if it is one: ready when it answers; the others: at once
+};
+
+class Family {
+ public:
+  // Writes keys (once), configuration and everything else that members() need to start.
+  // config: an option makes no sense. conflict: a port is taken.
+  static Result<Family> lay_out(const DataDirectory& data, const FamilyOptions& options);
+
+  // In the order of their stages.
+  const std::vector<Member>& members() const { return members_; }
+  // "127.0.0.1:7100", one a gateway.
+  const std::vector<std::string>& gateways() const { return gateways_; }
+  // "1:<64 hex digits>", what clients pin.
+  const std::string& pin() const { return pin_; }
+  // ZeroMQ endpoints that answer `status`.
+  const std::vector<std::string>& broker_endpoints() const { return broker_endpoints_; }
+  // Names of the peers that brokers know once everything is up.
+  std::vector<std::string> bus_peers() const;
+  std::string database_url() const;
+  std::string redis_url() const { return redis_->url(); }
+
+ private:
+  Family(const DataDirectory& data, const FamilyOptions& options);
+  Status make_key(const DataDirectory& data);
+  Status take_ports();
+  Status add_brokers(const DataDirectory& data);
+  Status add_workers(const DataDirectory& data);
+  Status add_gateways(const DataDirectory& data);
+  void add_servers(const DataDirectory& data);
+  void add_ready_check(const DataDirectory& data);
+  void add(const DataDirectory& data, Supervisor::Child child, Program program);
+  Program ours(const DataDirectory& data, const std::string& program, const std::string& name) const;
+
+  FamilyOptions options_;
+  std::unique_ptr<PrivatePostgres> postgres_;
+  std::unique_ptr<PrivateRedis> redis_;
+  std::vector<Member> members_;
+  std::vector<std::string> gateways_;
+  std::vector<std::string> broker_endpoints_;   // gateways' side
+  std::vector<std::string> broker_workers_;     // workers' side
+  std::string pin_;
+};
+
+}  // namespace parley

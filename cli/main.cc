@@ -1,0 +1,99 @@
+// The `parley` command. Exit codes: 0 done, 1 failed, 2 usage, 75 try again later, 78 configuration.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/process.h"
+#include "cli/server.h"
+#include "cli/up.h"
+
+namespace parley {
+namespace {
+
+// Declares a subcommand's options; what it returns carries the subcommand out.
+using Declare = std::function<int()> (*)(CLI::App& app);
+
+std::string folder_of_programs() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+}
+
+std::function<int()> declare_up(CLI::App& app) {
+  const auto options = std::make_shared<UpOptions>();
+  FamilyOptions& family = options->family;
+  app.add_option("--data", options->data, "Directory of everything that is kept")->required();
+  app.add_option("--listen", family.listen, "Where the first gateway listens: ADDRESS:PORT")
+      ->capture_default_str();
+  const auto count = [&](const char* name, unsigned* value, const char* text) {
+    app.add_option(name, *value, text)->check(CLI::Range(1, 64))->capture_default_str();
+  };
+  count("--brokers", &family.brokers, "How many brokers");
+  count("--workers", &family.workers, "How many workers");
+  count("--gateways", &family.gateways, "How many gateways, each on a port of its own");
+  return [options] {
+    options->family.programs = folder_of_programs();
+    return run_up(*options);
+  };
+}
+
+std::function<int()> declare_server(CLI::App& app) {
+  const auto name = std::make_shared<std::string>();
+  const auto data = std::make_shared<std::string>();
+  app.add_option("name", *name, "postgres or redis")->required();
+  app.add_option("--data", *data, "Directory of everything that is kept")->required();
+  return [name, data] { return run_server(*name, *data); };
+}
+
+std::function<int()> declare_version(CLI::App&) {
+  return [] { return std::printf("parley %s\n", version()) < 0 ? exit_runtime : exit_ok; };
+}
+
+enum class Shown { yes, no };
+
+struct Command {
+  const char* name;
+  const char* purpose;
+  Declare declare;
+  Shown in_help;
+};
+
+constexpr Command commands[] = {
+    {"up", "Start everything on this machine and keep it running", declare_up, Shown::yes},
+    {"version", "Print the version", declare_version, Shown::yes},
+    {"server", "Become the private PostgreSQL or Redis of a data directory (for `up`)",
+     declare_server, Shown::no},
+};
+
+int run(int argc, char** argv) {
+  CLI::App app{"Parley: instant messaging that a company runs itself", "parley"};
+  app.require_subcommand(1);
+  std::function<int()> chosen;
+  for (const Command& command : commands) {
+    CLI::App& sub = *app.add_subcommand(command.name, command.purpose);
+    if (command.in_help == Shown::no) sub.group("");
+    sub.callback([&chosen, body = command.declare(sub)] { chosen = body; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_ok : exit_usage;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace parley
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  // Keys and messages must not end up in a core file.
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  return parley::run(argc, argv);
+}
