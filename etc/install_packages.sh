@@ -1,0 +1,44 @@
+#!/bin/bash
+# install_packages.sh PACKAGE…: installs Debian packages, as root, without leaving servers behind that start by
+# themselves. See etc/setup.sh.
+set -euo pipefail
+
+services=(postgresql redis-server)
+policy=/usr/sbin/policy-rc.d
+cluster_rule=/etc/postgresql-common/createcluster.d/parley.conf
+newcomers=()
+
+is_known() { [ -e "/etc/init.d/$1" ] || [ -e "/lib/systemd/system/$1.service" ]; }
+
+for service in "${services[@]}"; do
+  is_known "$service" || newcomers+=("$service")
+done
+
+restore() {
+  rm -f "$policy" "$cluster_rule"
+  rmdir --ignore-fail-on-non-empty "$(dirname "$cluster_rule")" 2>/dev/null || true
+  [ ! -e "$policy.before-parley" ] || mv "$policy.before-parley" "$policy"
+}
+trap restore EXIT
+
+# Only the newcomers are kept from starting; everything else is up to the rule that was there before.
+[ ! -e "$policy" ] || mv "$policy" "$policy.before-parley"
+cat > "$policy" <<RULE
+#!/bin/sh
+case " ${newcomers[*]} " in *" \$1 "*) exit 101;; esac
+if [ -x $policy.before-parley ]; then exec $policy.before-parley "\$@"; fi
+exit 0
+RULE
+chmod 755 "$policy"
+mkdir -p "$(dirname "$cluster_rule")"
+echo "create_main_cluster = false" > "$cluster_rule"
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "$@"
+
+for service in "${newcomers[@]}"; do
+  if is_known "$service" && command -v systemctl >/dev/null; then
+    systemctl disable --quiet "$service" || echo "parley: $service could not be disabled" >&2
+  fi
+done
