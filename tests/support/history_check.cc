@@ -1,0 +1,94 @@
+#include "tests/support/history_check.h"
+
+#include <algorithm>
+#include <map>
+
+namespace parley::test {
+namespace {
+
+void apply(std::span<const Rule> rules, const HistoryIndex& index, Verdict& verdict) {
+  for (const Rule& rule : rules) {
+    std::vector<std::string> found;
+    rule.check(index, found);
+    for (std::string& what : found) verdict.findings.push_back({rule.anomaly, std::move(what)});
+  }
+}
+
+std::string count_of(std::size_t there, std::size_t needed, std::string_view what) {
+  return "only " + std::to_string(there) + " of " + std::to_string(needed) + " " +
+         std::string(what);
+}
+
+// Reasons why finding nothing would prove nothing.
+std::vector<std::string> doubts_of(const HistoryIndex& index, Needed needed) {
+  std::vector<std::string> doubts;
+  std::size_t acked = 0;
+  std::size_t open = 0;
+  for (const auto& [key, message] : index.messages) {
+    if (message.first_ok())
+      ++acked;
+    else if (!message.attempts.empty() && !message.definitely_failed())
+      ++open;
+  }
+  const auto effective = static_cast<std::size_t>(
+      std::ranges::count_if(index.faults, [](const Fault* fault) { return fault->effective(); }));
+  if (acked < needed.acked)
+    doubts.push_back(count_of(acked, needed.acked, "acknowledged messages"));
+  if (effective < needed.effective_faults)
+    doubts.push_back(count_of(effective, needed.effective_faults, "effective faults"));
+  if (effective < index.faults.size())
+    doubts.push_back(count_of(effective, index.faults.size(), "faults took hold"));
+  if (open > 0) doubts.push_back(std::to_string(open) + " messages whose fate was never learnt");
+  if (index.strays > 0) doubts.push_back(std::to_string(index.strays) + " stray records");
+  if (!index.dumped) doubts.push_back("no complete dump of the database");
+  return doubts;
+}
+
+}  // namespace
+
+bool Verdict::has(std::string_view anomaly) const {
+  return std::ranges::any_of(findings, [&](const Finding& f) { return f.anomaly == anomaly; });
+}
+
+Verdict judge(const History& history, Needed needed) {
+  const HistoryIndex index(history);
+  Verdict verdict;
+  apply(durability_rules(), index, verdict);
+  apply(order_rules(), index, verdict);
+  apply(receipt_rules(), index, verdict);
+  verdict.doubts = doubts_of(index, needed);
+  if (!verdict.findings.empty())
+    verdict.kind = Verdict::Kind::invalid;
+  else if (!verdict.doubts.empty())
+    verdict.kind = Verdict::Kind::unknown;
+  return verdict;
+}
+
+std::string describe(const Verdict& verdict) {
+  if (verdict.kind == Verdict::Kind::valid) return "valid";
+  std::string text = verdict.kind == Verdict::Kind::invalid ? "invalid" : "unknown";
+  std::map<std::string_view, std::vector<const Finding*>> by_anomaly;
+  for (const Finding& finding : verdict.findings) by_anomaly[finding.anomaly].push_back(&finding);
+  for (const auto& [anomaly, findings] : by_anomaly) {
+    text += "\n  " + std::string(anomaly) + " x" + std::to_string(findings.size());
+    for (std::size_t i = 0; i < std::min<std::size_t>(findings.size(), 3); ++i)
+      text += "\n    " + findings[i]->what;
+  }
+  for (const std::string& doubt : verdict.doubts) text += "\n  doubt: " + doubt;
+  return text;
+}
+
+std::string place(ConversationId conversation, Seq seq) {
+  return "entry " + std::to_string(seq.value) + " of conversation " +
+         std::to_string(conversation.value);
+}
+
+std::string name_of(const MessageKey& key) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string name = "message ";
+  for (const std::uint8_t byte : key.client_id) name += {digits[byte >> 4], digits[byte & 15]};
+  return name + " of user " + std::to_string(key.sender.value) + " in conversation " +
+         std::to_string(key.conversation.value);
+}
+
+}  // namespace parley::test

@@ -1,0 +1,65 @@
+// Writes histories by hand, one clock tick per event, for tests of the checker. Users are numbers;
+// the conversation is that of users 1 and 2 unless a user says otherwise.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tests/support/history_check.h"
+
+namespace parley::test {
+
+class Planted {
+ public:
+  // What one message is called in a test: its sender, and a letter that becomes its client id and
+  // body.
+  struct Name {
+    std::uint64_t sender;
+    char letter;
+  };
+
+  Planted& in(std::uint64_t a, std::uint64_t b);  // the conversation of what follows
+  Planted& by(std::string device);  // the device that sends what follows; "" again: "<user>/1"
+  Planted& later(Duration passed);
+
+  std::uint64_t invoke(Name name, std::string_view body = {});  // → op
+  Planted& ok(std::uint64_t op, std::uint64_t seq, std::int64_t time_ms = 5);
+  Planted& failed(std::uint64_t op);
+  Planted& unknown(std::uint64_t op);
+  // invoke, ok, and the row that belongs to it.
+  Planted& sent(Name name, std::uint64_t seq);
+  Planted& row(Name name, std::uint64_t seq, std::string_view body = {});
+  Planted& head(std::uint64_t seq);
+  Planted& dumped();
+
+  Planted& push(std::string device, Name name, std::uint64_t seq, std::string_view body = {});
+  Planted& pull(std::string device, Name name, std::uint64_t seq);
+  Planted& stream(std::string device);
+  Planted& synced(std::string device, std::uint64_t head);
+
+  Planted& acked_receipt(std::uint64_t user, std::uint64_t received, std::uint64_t read);
+  Planted& saw_receipt(std::string device, std::uint64_t user, std::uint64_t received,
+                       std::uint64_t read);
+  Planted& fault(std::int64_t before, std::int64_t after);
+  Planted& healed();
+  Planted& quiesced();
+
+  const History& history() const { return history_; }
+  Verdict judged(Needed needed = {.acked = 0}) const { return judge(history_, needed); }
+
+ private:
+  template <typename What>
+  Planted& add(std::string process, What what);
+  MessageKey key(Name name) const;
+  Planted& deliver(std::string device, Name name, std::uint64_t seq, std::string_view body,
+                   Via via);
+
+  History history_;
+  Instant now_{};
+  ConversationId conversation_ = direct_conversation(UserId{1}, UserId{2});
+  std::string device_;
+  std::uint64_t ops_ = 0;
+  std::uint64_t rows_ = 0;
+};
+
+}  // namespace parley::test
