@@ -1,0 +1,115 @@
+#include "client/outbox.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace parley::client {
+namespace {
+
+// The hint is a lower bound; half of it more at random, lest all who were refused together return together.
+Duration pause_after(const Error& error, unsigned attempts, const OutboxOptions& options,
+                     Random& random) {
+  const Duration own = backoff(attempts - 1, options.backoff_base, options.backoff_cap, random);
+  const Duration hint = std::chrono::milliseconds(error.retry_after_ms);
+  return std::max(own, hint + random.between(Duration::zero(), hint / 2));
+}
+
+}  // namespace
+
+std::size_t Outbox::IdHash::operator()(const ClientMessageId& id) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, id.data(), sizeof hash);
+  return hash;
+}
+
+Status Outbox::add(Outgoing message, Instant now) {
+  if (size() >= options_.messages_max) return fail(Errc::retry_later, "the outbox is full");
+  const ConversationId conversation = message.conversation;
+  if (!conversation_of_.emplace(message.id, conversation).second)
+    return fail(Errc::conflict, "a message with this id is waiting already");
+  lanes_[conversation].push_back({std::move(message), 0, now});
+  enter_lane(conversation);
+  return {};
+}
+
+const Outgoing* Outbox::take_due(Instant now) {
+  while (const auto conversation = lanes_due_.take_due(now)) {
+    const auto lane = lanes_.find(*conversation);
+    if (lane == lanes_.end()) continue;
+    const auto slot = std::ranges::find_if(lane->second, [](const Slot& s) { return s.due.has_value(); });
+    const auto in_flight = static_cast<std::size_t>(slot - lane->second.begin());
+    if (slot == lane->second.end() || in_flight >= options_.in_flight_per_conversation_max) continue;
+    if (*slot->due > now) {
+      lanes_due_.enter(*conversation, *slot->due);
+      continue;
+    }
+    slot->due.reset();
+    ++slot->attempts;
+    enter_lane(*conversation);
+    return &slot->message;
+  }
+  return nullptr;
+}
+
+std::optional<Outgoing> Outbox::acked(const ClientMessageId& id) {
+  if (!conversation_of_.contains(id)) return std::nullopt;
+  return remove(id);
+}
+
+std::optional<Outgoing> Outbox::failed(const ClientMessageId& id, const Error& error, Instant now) {
+  Slot* slot = find(id);
+  if (slot == nullptr || slot->due) return std::nullopt;
+  if (!is_retryable(error.code) || slot->attempts >= options_.attempts_max) return remove(id);
+  slot->due = now + pause_after(error, slot->attempts, options_, random_);
+  enter_lane(slot->message.conversation);
+  return std::nullopt;
+}
+
+std::vector<Outgoing> Outbox::disconnected(Instant now) {
+  std::vector<ClientMessageId> used_up;
+  for (auto& [conversation, lane] : lanes_) {
+    for (Slot& slot : lane) {
+      if (slot.due) continue;
+      slot.due = now;
+      if (slot.attempts >= options_.attempts_max) used_up.push_back(slot.message.id);
+    }
+    enter_lane(conversation);
+  }
+  std::vector<Outgoing> given_up;
+  for (const ClientMessageId& id : used_up) given_up.push_back(remove(id));
+  return given_up;
+}
+
+Outbox::Slot* Outbox::find(const ClientMessageId& id) {
+  const auto conversation = conversation_of_.find(id);
+  if (conversation == conversation_of_.end()) return nullptr;
+  Lane& lane = lanes_.at(conversation->second);
+  const auto slot = std::ranges::find_if(lane, [&](const Slot& s) { return s.message.id == id; });
+  PARLEY_ASSERT(slot != lane.end());
+  return &*slot;
+}
+
+Outgoing Outbox::remove(const ClientMessageId& id) {
+  const ConversationId conversation = conversation_of_.at(id);
+  Lane& lane = lanes_.at(conversation);
+  const auto slot = std::ranges::find_if(lane, [&](const Slot& s) { return s.message.id == id; });
+  Outgoing message = std::move(slot->message);
+  lane.erase(slot);
+  conversation_of_.erase(id);
+  if (lane.empty()) lanes_.erase(conversation);
+  else enter_lane(conversation);
+  return message;
+}
+
+// Entering a lane too early is harmless (take_due looks at its slots); entering it too late is not.
+void Outbox::enter_lane(ConversationId conversation) {
+  const Lane& lane = lanes_.at(conversation);
+  const auto slot = std::ranges::find_if(lane, [](const Slot& s) { return s.due.has_value(); });
+  const auto in_flight = static_cast<std::size_t>(slot - lane.begin());
+  if (slot != lane.end() && in_flight < options_.in_flight_per_conversation_max)
+    lanes_due_.enter(conversation, *slot->due);
+}
+
+}  // namespace parley::client
