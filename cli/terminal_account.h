@@ -1,0 +1,49 @@
+// Who chats, and with which server: what `parley chat` and `parley send` have in common.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/client_core.h"
+#include "client/local_log.h"
+
+namespace parley {
+
+inline constexpr int exit_retry = 75;  // not done, but may be later (sysexits' EX_TEMPFAIL)
+
+// As it comes from the command line. The server is given by one of: data, config, or gateways and pin.
+struct AccountOptions {
+  std::string user;                   // positional: the name to log in with
+  std::string data;                   // --data: a directory of `parley up`; its client.toml is read
+  std::string config;                 // --config: such a file itself, perhaps on another machine
+  std::vector<std::string> gateways;  // --gateway, may be repeated: host:port; overrides the file
+  std::string pin;                    // --pin: "<key id>:<hex public key>"; overrides the file
+  std::string state;  // --state: where this device keeps its logs; empty: $XDG_STATE_HOME/parley or
+                      // ~/.local/state/parley
+};
+
+// The options, checked and opened.
+struct AccountInUse {
+  client::ClientOptions client;
+  PinnedKey server;
+  std::string user;
+  std::unique_ptr<client::LocalLog> log;  // <state>/<server>/<user>.db
+};
+
+// config: what is wrong with the options or the file. conflict: another `parley chat` of this user runs. io.
+Result<AccountInUse> open_account(const AccountOptions& options);
+
+// The password from the file that PARLEY_PASSWORD_FILE names; nothing if it is not set. Never on argv.
+Result<std::optional<std::string>> password_from_file();
+// Asks on the terminal, without echo. Nothing: there is no terminal, or it was closed.
+std::optional<std::string> ask_password(const std::string& prompt);
+// A line from the terminal, with echo.
+std::optional<std::string> ask(const std::string& prompt);
+
+// The process' exit code for what stopped us.
+int exit_code_of(const Error& error);
+
+}  // namespace parley
