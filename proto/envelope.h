@@ -37,8 +37,8 @@ enum class EnvelopeKind : std::uint8_t {
 
 // Who asked, and which of his requests: repeated requests carry the same.
 struct RequestId {
-  InstanceId gateway;
-  BootId boot;
+  InstanceId gateway = {};
+  BootId boot = {};
   std::uint64_t number = 0;
   friend bool operator==(const RequestId&, const RequestId&) = default;
 };
@@ -50,10 +50,10 @@ struct EnvelopeHeader {
   std::uint8_t attempt = 0;  // request: 1 for the first worker that gets it, 2 for the next …
   std::uint8_t flags = 0;    // flag_… below
   std::uint64_t key = 0;     // request, deliver: what belongs together has the same key
-  RequestId id;              // deliver: `gateway` is the receiver, 0 = all; the rest is 0
-  UserId user;               // authenticated by the gateway; in a login's reply: by the worker
-  DeviceId device;           // likewise
-  Generation generation;     // likewise
+  RequestId id = {};           // deliver: `gateway` is the receiver, 0 = all; the rest is 0
+  UserId user = {};            // authenticated by the gateway; in a login's reply: by the worker
+  DeviceId device = {};        // likewise
+  Generation generation = {};    // likewise
   std::uint64_t target = 0;  // the client frame's target; in a login's reply: the device class
   std::uint64_t origin = 0;  // network address of the client: IPv4 as 1<<32|a.b.c.d, IPv6 its /64
   std::uint64_t trace = 0;   // follows one request through all logs

@@ -1,0 +1,90 @@
+// The broker: who is registered, who lives, which worker gets which request, which gateway its answer.
+// A pure state machine: no socket, clock, thread or log. The shell (broker_process.h) feeds it what arrived
+// and performs what it wants done; tests and the simulator drive this very object.
+//
+// Guarantees, as long as this broker lives:
+//  - an accepted request is answered to its gateway at most once, and either that or its gateway's own
+//    deadline happens: by its worker's reply, or by retry_later (queue full, time up), no_service, or
+//    internal (parked as poison)
+//  - requests of one (service, key) reach workers in the order in which they came, repetitions included
+//  - a worker never holds more than the credit it granted
+// The bus never looks into a request's body. Every table is bounded: BrokerOptions names the policies.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "bus/broker_types.h"
+#include "bus/dispatcher.h"
+#include "bus/peers.h"
+#include "proto/envelope.h"
+
+namespace parley {
+
+class Broker {
+ public:
+  Broker(BrokerOptions options, Instant now);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // One ZeroMQ message. Malformed or misplaced ones are dropped and counted.
+  void on_message(const PeerKey& from, std::string bytes, Instant now);
+  // A send to that address found nobody there: the peer is dead.
+  void on_unreachable(const PeerKey& peer, Instant now);
+  // Some connection was lost, ZeroMQ does not say whose: pings everybody, so that sending to the dead one
+  // fails at once instead of after dead_after.
+  void on_disconnect_hint(Instant now);
+  // Call it about every 100 ms, after everything that has arrived was handed over: silence is judged here.
+  void on_tick(Instant now);
+
+  // From now on gateways are sent elsewhere; what is held goes on. Final.
+  void drain(Instant now);
+  // Draining, and nothing is held any more.
+  bool is_drained() const { return draining_ && dispatcher_.idle(); }
+
+  // What is to be done since the last call; send the actions in their order.
+  std::vector<BrokerAction> take_actions() { return std::exchange(output_.actions, {}); }
+  std::vector<BrokerEvent> take_events() { return std::exchange(output_.events, {}); }
+
+  const BrokerCounters& counters() const { return output_.counters; }
+  std::size_t peers() const { return peers_.size(); }
+  std::size_t held() const { return dispatcher_.held(); }
+  std::size_t held_bytes() const { return dispatcher_.held_bytes(); }
+  // The latest parked requests, oldest first.
+  const std::deque<ParkedRequest>& parked() const { return dispatcher_.parked(); }
+
+ private:
+  void advance(Instant now);
+  void on_register(const PeerKey& from, const Envelope& envelope);
+  void on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string bytes);
+  void on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes);
+  void on_request(Peer& gateway, const EnvelopeHeader& header, std::string bytes);
+  void on_reply(Peer& worker, const EnvelopeHeader& header, std::string bytes);
+  void on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes);
+  void on_status(const PeerKey& from);
+
+  Status make_way_for(const PeerKey& from, const Peer& candidate);
+  void welcome(const Peer& peer);
+  void say(const PeerKey& to, EnvelopeKind kind);
+  void turn_away(const PeerKey& to, const RequestId& about, Errc reason);
+  void lose(Peer& peer, PeerEvent::Kind why);
+  void judge_silence(Instant now);
+  void probe(Peer& peer);
+
+  BrokerOptions options_;
+  BrokerOutput output_;
+  Peers peers_;
+  Dispatcher dispatcher_;
+  Instant started_;
+  Instant now_;
+  Instant ticked_;
+  // While this process stood still, what waits in its sockets has aged by up to so long.
+  Duration backlog_age_{0};
+  bool in_grace_ = true;
+  bool draining_ = false;
+};
+
+}  // namespace parley

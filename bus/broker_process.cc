@@ -1,0 +1,188 @@
+#include "bus/broker_process.h"
+
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "bus/broker.h"
+#include "bus/counter_feed.h"
+#include "bus/uv_socket.h"
+
+namespace parley {
+namespace {
+
+constexpr Duration tick_every = 100ms;
+constexpr std::size_t budget = 64;             // messages per turn and socket
+constexpr std::size_t backlog_per_tick = 50'000;  // read before silence is judged
+constexpr int probes_per_disconnect = 3;
+constexpr Duration goodbye_linger = 1s;
+
+void write_log(const PeerEvent& event) {
+  constexpr std::array names{"peer.registered", "peer.refused",     "peer.draining", "peer.left",
+                             "peer.replaced",   "peer.unreachable", "peer.silent"};
+  const char* role = event.side == Side::workers ? "worker" : "gateway";
+  const char* name = names[static_cast<std::size_t>(event.kind)];
+  if (event.kind == PeerEvent::Kind::refused)
+    log::warn(name, {{"peer", event.name}, {"role", role}, {"reason", event.reason}});
+  else
+    log::info(name, {{"peer", event.name}, {"role", role}});
+}
+
+void write_log(const ParkedRequest& parked) {
+  log::warn("request.parked", {{"gateway", parked.id.gateway},
+                               {"boot", parked.id.boot},
+                               {"number", parked.id.number},
+                               {"verb", parked.verb},
+                               {"user", parked.user},
+                               {"key", parked.key},
+                               {"bytes", parked.bytes}});
+}
+
+}  // namespace
+
+struct BrokerProcess::Impl {
+  Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics);
+  Status bind(Side side, ZmqSocket& socket, const std::vector<std::string>& endpoints);
+  Status open(Side side, const std::vector<std::string>& endpoints, ZmqSocket socket);
+  bool read_one(Side side, ZmqSocket& socket);
+  void perform();
+  void tick();
+  UvSocket& socket_of(Side side) { return *sockets[static_cast<std::size_t>(side)]; }
+
+  Loop& loop;
+  BrokerProcessOptions options;
+  Broker broker;
+  ZmqContext context;
+  std::array<std::unique_ptr<UvSocket>, 2> sockets;
+  std::array<std::unique_ptr<UvSocket>, 2> monitors;
+  std::array<std::vector<std::string>, 2> bound;
+  ZmqMessage incoming;
+  int probes_left = 0;
+  bool is_draining = false;
+  Instant drain_until;
+  Timer ticks;
+
+  std::vector<std::pair<CounterFeed, std::uint64_t BrokerCounters::*>> feeds;
+  Counter unsent;
+  Gauge held, held_bytes, peers;
+};
+
+BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics)
+    : loop(loop_in),
+      options(std::move(options_in)),
+      broker(options.broker, loop.now()),
+      ticks(loop, [this] { tick(); }),
+      unsent(metrics.counter("parley_broker_unsent_total",
+                             "messages dropped because the receiver does not read")),
+      held(metrics.gauge("parley_broker_held", "requests waiting or sent and unanswered")),
+      held_bytes(metrics.gauge("parley_broker_held_bytes", "their bytes")),
+      peers(metrics.gauge("parley_broker_peers", "registered gateways and workers")) {
+#define PARLEY_BROKER_COUNTER(name, help)                                         \
+  feeds.emplace_back(CounterFeed(metrics, "parley_broker_" #name "_total", help), \
+                     &BrokerCounters::name);
+#include "bus/broker_counters.def"
+#undef PARLEY_BROKER_COUNTER
+}
+
+Status BrokerProcess::Impl::open(Side side, const std::vector<std::string>& endpoints,
+                                 ZmqSocket socket) {
+  const auto index = static_cast<std::size_t>(side);
+  ZmqSocket events = socket.monitor(context);
+  for (const std::string& endpoint : endpoints) {
+    PARLEY_CHECK(socket.bind(endpoint, options.ipc_mode));
+    bound[index].push_back(socket.bound_endpoint());
+  }
+  sockets[index] = std::make_unique<UvSocket>(
+      loop, std::move(socket), budget,
+      UvSocket::Handlers{.read_one = [this, side](ZmqSocket& zmq) { return read_one(side, zmq); },
+                         .after_batch = [this] { perform(); }});
+  monitors[index] = std::make_unique<UvSocket>(
+      loop, std::move(events), budget,
+      UvSocket::Handlers{
+          .read_one =
+              [this](ZmqSocket& zmq) {
+                const auto event = zmq.receive_event();
+                if (event == ConnectionEvent::disconnected) probes_left = probes_per_disconnect;
+                return event.has_value();
+              },
+          .after_batch =
+              [this] {
+                if (probes_left != probes_per_disconnect) return;
+                broker.on_disconnect_hint(loop.now());
+                perform();
+              }});
+  return {};
+}
+
+bool BrokerProcess::Impl::read_one(Side side, ZmqSocket& socket) {
+  if (!socket.receive(incoming)) return false;
+  broker.on_message({side, std::move(incoming.identity)}, std::move(incoming.bytes), loop.now());
+  return true;
+}
+
+// A send that finds nobody tells of a death, which makes more to be sent.
+void BrokerProcess::Impl::perform() {
+  for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
+    for (const auto& [to, bytes] : actions) {
+      const SendStatus status = socket_of(to.side).for_sending().send_to(to.identity, bytes);
+      if (status == SendStatus::full) unsent.add();
+      if (status == SendStatus::unreachable) broker.on_unreachable(to, loop.now());
+    }
+  }
+  for (const BrokerEvent& event : broker.take_events())
+    std::visit([](const auto& what) { write_log(what); }, event);
+}
+
+void BrokerProcess::Impl::tick() {
+  for (const auto& socket : sockets) socket->read_now(backlog_per_tick);
+  if (probes_left > 0) {
+    // ZeroMQ may still have taken the first probe for a connection that it was about to give up.
+    --probes_left;
+    broker.on_disconnect_hint(loop.now());
+  }
+  broker.on_tick(loop.now());
+  perform();
+  for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
+  held.set(static_cast<double>(broker.held()));
+  held_bytes.set(static_cast<double>(broker.held_bytes()));
+  peers.set(static_cast<double>(broker.peers()));
+  if (is_draining && (broker.is_drained() || loop.now() >= drain_until)) {
+    log::info("broker.stopped", {{"unanswered", broker.held()}});
+    loop.stop();
+  }
+}
+
+BrokerProcess::BrokerProcess(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BrokerProcess::~BrokerProcess() = default;
+
+Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
+                                                            BrokerProcessOptions options,
+                                                            Metrics& metrics) {
+  auto impl = std::make_unique<Impl>(loop, std::move(options), metrics);
+  // Gateways' credit is ours to bound; what workers get is bounded by the credit that they granted.
+  PARLEY_CHECK(impl->open(Side::gateways, impl->options.gateways,
+                          ZmqSocket::router(impl->context,
+                                            {.send_hwm = impl->options.gateway_messages_max,
+                                             .receive_hwm = 1'000})));
+  PARLEY_CHECK(impl->open(Side::workers, impl->options.workers,
+                          ZmqSocket::router(impl->context, {.send_hwm = 0, .receive_hwm = 10'000})));
+  impl->ticks.every(tick_every);
+  return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
+}
+
+void BrokerProcess::drain(Duration limit) {
+  if (std::exchange(impl_->is_draining, true)) return;
+  impl_->drain_until = impl_->loop.now() + limit;
+  impl_->broker.drain(impl_->loop.now());
+  impl_->perform();
+}
+
+const std::vector<std::string>& BrokerProcess::gateway_endpoints() const {
+  return impl_->bound[static_cast<std::size_t>(Side::gateways)];
+}
+const std::vector<std::string>& BrokerProcess::worker_endpoints() const {
+  return impl_->bound[static_cast<std::size_t>(Side::workers)];
+}
+
+}  // namespace parley

@@ -1,0 +1,47 @@
+// The shell around Broker: its sockets, clock, log and metrics. Thread: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "bus/broker_types.h"
+
+namespace parley {
+
+struct BrokerProcessOptions {
+  BrokerOptions broker;
+  std::vector<std::string> gateways;  // endpoints to bind for gateways
+  std::vector<std::string> workers;   // and for workers
+  unsigned ipc_mode = 0600;           // of the files of ipc:// endpoints
+  // To one gateway, waiting because it does not read. More are dropped: a lost reply is asked for again,
+  // a lost delivery is found by its number.
+  int gateway_messages_max = 50'000;
+};
+
+class BrokerProcess {
+ public:
+  // Binds everything. io: an address is in use or cannot be bound.
+  static Result<std::unique_ptr<BrokerProcess>> start(Loop& loop, BrokerProcessOptions options,
+                                                      Metrics& metrics);
+  ~BrokerProcess();
+
+  // Sends gateways elsewhere and finishes what is held; stops the loop when that is done or `limit` has
+  // passed.
+  void drain(Duration limit);
+  // As bound, with the ports that the kernel chose.
+  const std::vector<std::string>& gateway_endpoints() const;
+  const std::vector<std::string>& worker_endpoints() const;
+
+ private:
+  struct Impl;
+  explicit BrokerProcess(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace parley

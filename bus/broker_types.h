@@ -1,0 +1,96 @@
+// The values that a broker (broker.h) is made of: its options, its peers' addresses, what it wants done.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "proto/envelope.h"
+
+namespace parley {
+
+// Bounds, each with its policy. Memory held by requests never exceeds `held_bytes_max`.
+struct BrokerOptions {
+  std::string name = "broker-1";
+  BootId boot{1};
+  Duration ping_every = 500ms;  // a peer that is silent so long is pinged,
+  Duration dead_after = 1500ms;  // and is dead when it stays silent
+  Duration attempt_timeout = 2500ms;  // a live worker keeps a request no longer if there is another
+  // A service that nobody offers is awaited for so long after the start: after a restart gateways are often
+  // back before workers, and their clients should see a slow answer, not an error.
+  Duration startup_grace = 3s;
+  std::size_t queue_messages_max = 20'000;    // waiting per service; more: the newest gets retry_later
+  std::size_t queue_bytes_max = 64 << 20;     // likewise
+  std::size_t held_messages_max = 200'000;    // waiting or sent, all services; likewise
+  std::size_t held_bytes_max = 512 << 20;     // likewise
+  std::size_t peers_max = 1'024;              // registrations; more are refused with retry_later
+  std::size_t parked_max = 1'000;             // remembered poison; the oldest is forgotten
+  std::uint32_t credit_messages_max = 65'536;  // a worker's larger window is cut to this
+  std::uint32_t credit_bytes_max = 256 << 20;  // likewise
+  std::uint32_t retry_hint_ms = 200;           // in retry_later
+};
+
+// The socket that a peer is connected to; it decides the role that the peer may have.
+enum class Side : std::uint8_t { gateways, workers };
+
+// A peer's address. The identity is chosen by ZeroMQ or the peer, a fresh one for each connection.
+struct PeerKey {
+  Side side = Side::gateways;
+  std::string identity;
+  friend bool operator==(const PeerKey&, const PeerKey&) = default;
+};
+
+struct BrokerAction {
+  PeerKey to;
+  std::string bytes;
+};
+
+// A request that was set aside after attempts_max workers died of it. No body: it may be somebody's words.
+struct ParkedRequest {
+  RequestId id = {};
+  std::uint16_t verb = 0;
+  UserId user = {};
+  std::uint64_t key = 0;
+  std::size_t bytes = 0;
+};
+
+// Something that an operator should find in the log.
+struct PeerEvent {
+  enum class Kind { registered, refused, draining, left, replaced, unreachable, silent };
+  Kind kind;
+  Side side;
+  std::string name;
+  Errc reason = Errc::internal;  // of `refused` only
+};
+using BrokerEvent = std::variant<PeerEvent, ParkedRequest>;
+
+struct BrokerCounters {
+#define PARLEY_BROKER_COUNTER(name, help) std::uint64_t name = 0;
+#include "bus/broker_counters.def"
+#undef PARLEY_BROKER_COUNTER
+};
+
+// Where the parts of a broker put what is to be done. The shell empties it after each input.
+struct BrokerOutput {
+  std::vector<BrokerAction> actions;
+  std::vector<BrokerEvent> events;
+  BrokerCounters counters;
+
+  void send(const PeerKey& to, std::string bytes) { actions.push_back({to, std::move(bytes)}); }
+};
+
+}  // namespace parley
+
+template <>
+struct std::hash<parley::PeerKey> {
+  std::size_t operator()(const parley::PeerKey& key) const noexcept {
+    return std::hash<std::string>{}(key.identity) + static_cast<std::size_t>(key.side);
+  }
+};

@@ -1,0 +1,94 @@
+// parley-broker: passes requests from gateways to workers and answers back. Keeps nothing on disk.
+#include <cstdio>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "bus/broker_process.h"
+
+namespace {
+
+using namespace parley;
+
+struct Settings {
+  BrokerProcessOptions process;
+  bool ipc_group = false;
+  std::uint64_t queue_messages = 20'000;
+  std::uint64_t queue_mib = 64;
+  std::uint64_t held_messages = 200'000;
+  std::uint64_t held_mib = 512;
+  std::uint64_t peers = 1'024;
+  std::uint64_t gateway_messages = 50'000;
+  std::uint64_t drain_s = 10;
+  std::string metrics_listen;
+};
+
+void declare(Config& config, Settings& s) {
+  s.process.gateways = {"ipc:///run/parley/broker-1.gateways"};
+  s.process.workers = {"ipc:///run/parley/broker-1.workers"};
+  config.text("broker.name", &s.process.broker.name, "Lasting name, unique among brokers.");
+  config.list("broker.gateways", &s.process.gateways, "Endpoints to bind for gateways.");
+  config.list("broker.workers", &s.process.workers, "Endpoints to bind for workers.");
+  config.flag("broker.ipc_group", &s.ipc_group,
+              "Whether the group, too, may connect to ipc:// endpoints (mode 0660, else 0600).");
+  config.number("broker.queue_messages", &s.queue_messages, 1, 10'000'000,
+                "Requests waiting per service; more are refused with retry_later.");
+  config.number("broker.queue_mib", &s.queue_mib, 1, 65'536, "Their size, likewise.");
+  config.number("broker.held_messages", &s.held_messages, 1, 10'000'000,
+                "Requests waiting or unanswered in all; more are refused with retry_later.");
+  config.number("broker.held_mib", &s.held_mib, 1, 65'536, "Their size, likewise.");
+  config.number("broker.peers", &s.peers, 2, 100'000, "Gateways and workers; more are refused.");
+  config.number("broker.gateway_messages", &s.gateway_messages, 100, 10'000'000,
+                "Messages waiting for one gateway that does not read; more are dropped.");
+  config.number("broker.drain_s", &s.drain_s, 0, 3'600,
+                "How long a stopping broker finishes what it holds, in seconds.");
+  config.text("metrics.listen", &s.metrics_listen,
+              "Address for Prometheus, like 127.0.0.1:9101; empty: none.");
+}
+
+BrokerProcessOptions options_from(const Settings& s) {
+  BrokerProcessOptions options = s.process;
+  options.ipc_mode = s.ipc_group ? 0660 : 0600;
+  options.gateway_messages_max = static_cast<int>(s.gateway_messages);
+  options.broker.boot = BootId{secure_random_id()};
+  options.broker.queue_messages_max = s.queue_messages;
+  options.broker.queue_bytes_max = s.queue_mib << 20;
+  options.broker.held_messages_max = s.held_messages;
+  options.broker.held_bytes_max = s.held_mib << 20;
+  options.broker.peers_max = s.peers;
+  return options;
+}
+
+int run(const Settings& settings) {
+  Loop loop;
+  Metrics metrics;
+  if (!settings.metrics_listen.empty()) {
+    if (const Status status = metrics.expose(settings.metrics_listen); !status) {
+      std::fprintf(stderr, "parley-broker: %s\n", status.error().detail.c_str());
+      return exit_runtime;
+    }
+  }
+  auto broker = BrokerProcess::start(loop, options_from(settings), metrics);
+  if (!broker) {
+    std::fprintf(stderr, "parley-broker: %s\n", broker.error().detail.c_str());
+    return exit_runtime;
+  }
+  log::info("broker.ready", {{"name", settings.process.broker.name}});
+  const TerminationSignal stop(
+      loop, [&] { (*broker)->drain(std::chrono::seconds(settings.drain_s)); });
+  loop.run();
+  return exit_ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  Config config;
+  declare(config, settings);
+  return run_process(argc, argv,
+                     {.name = "parley-broker",
+                      .purpose = "Passes requests from gateways to workers, and answers back."},
+                     config, nullptr, [&] { return run(settings); });
+}

@@ -1,0 +1,72 @@
+// Who is registered at a broker, found by address or by name. Pure. Bounded by BrokerOptions::peers_max,
+// which the broker enforces before it adds one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "bus/broker_types.h"
+#include "bus/requests.h"
+
+namespace parley {
+
+// What only workers have. Credit: `held` never exceeds the window, but for a single request that is larger
+// than the window's bytes and travels alone.
+struct WorkerState {
+  std::vector<std::uint8_t> services;
+  std::uint32_t credit_messages = 0;
+  std::size_t credit_bytes = 0;
+  std::size_t held_messages = 0;  // sent and not answered by it, ghosts included
+  std::size_t held_bytes = 0;
+  bool draining = false;
+  RequestList queue;        // bound to it, waiting for credit, in order of arrival
+  RequestList outstanding;  // sent to it, in the order of sending
+  // The one request on its last attempt that it holds: of several, innocents would be condemned with the
+  // culprit.
+  SlabIndex last_attempt = no_index;
+  // Requests that were taken from it (attempt timeout, expiry) while it still holds them: their credit
+  // comes back with its late answer. Value: bytes. Never more than credit_messages.
+  std::unordered_multimap<RequestId, std::size_t> ghosts;
+};
+
+struct Peer {
+  PeerKey key;
+  std::string name;
+  InstanceId instance;  // hash of the name
+  BootId boot;          // this incarnation
+  Instant heard_at = {};
+  Instant pinged_at = {};
+  std::uint64_t requests = 0;         // received from it (gateway) or sent to it (worker)
+  std::optional<WorkerState> worker = {};  // nothing: a gateway
+};
+
+class Peers {
+ public:
+  Peer* find(const PeerKey& key);
+  Peer* named(Side side, InstanceId instance);
+  // The gateway that waits for the answer to `id`; null if it is gone or another life of it is here.
+  Peer* asker(const RequestId& id);
+
+  // Requires: neither its key nor its (side, instance) is there. The reference lasts until remove().
+  Peer& add(Peer peer);
+  void remove(Peer& peer);
+
+  std::size_t size() const { return by_key_.size(); }
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (auto& [key, peer] : by_key_) visit(*peer);
+  }
+
+ private:
+  std::unordered_map<PeerKey, std::unique_ptr<Peer>> by_key_;
+  std::array<std::unordered_map<InstanceId, Peer*>, 2> by_instance_;
+};
+
+}  // namespace parley

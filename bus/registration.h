@@ -1,0 +1,17 @@
+// Reads a peer's REGISTER: everything about it that can be judged without knowing who else is there. Pure.
+#pragma once
+
+#include "base/result.h"
+#include "bus/broker_types.h"
+#include "bus/peers.h"
+#include "proto/envelope.h"
+
+namespace parley {
+
+// The peer as it wants to be. Windows larger than the options allow are cut. bad_request: not a RegisterPeer,
+// a role that its side may not have, a name that is not 1 … 64 of [A-Za-z0-9._-] or does not hash to the
+// envelope's id, no boot id; of a worker: no services, none of them a number 1 … 255, or no credit.
+Result<Peer> read_registration(const PeerKey& from, const Envelope& envelope,
+                               const BrokerOptions& options);
+
+}  // namespace parley

@@ -1,0 +1,67 @@
+// The requests that a broker holds, and the lanes that keep their order. Pure.
+//
+// A lane is what is in flight of one (service, key): its requests in order of arrival, all at one worker.
+// It lives as long as it holds a request; then the next request of that key is free to go anywhere.
+// Within a lane those that were sent stand before those that wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "bus/slab_map.h"
+#include "proto/envelope.h"
+
+namespace parley {
+
+struct Peer;
+
+struct Request {
+  enum class Place : std::uint8_t {
+    orphaned,    // nobody offers its service: in the service's list
+    queued,      // in its worker's queue
+    outstanding  // sent to its worker
+  };
+
+  std::string bytes;        // the envelope as it is sent; attempt and ttl are written at sending
+  std::uint64_t order = 0;  // of arrival at this broker
+  Instant expires;
+  Instant sent;
+  UserId user;
+  SlabIndex lane = no_index;
+  std::uint16_t verb = 0;
+  Place place = Place::orphaned;
+  std::uint8_t attempts = 0;  // how often it was sent
+  SlabLinks in_place;
+  SlabLinks in_lane;
+};
+
+using RequestMap = SlabMap<RequestId, Request>;
+using RequestList = SlabList<&Request::in_place>;
+
+struct LaneKey {
+  std::uint64_t key = 0;
+  std::uint8_t service = 0;
+  friend bool operator==(const LaneKey&, const LaneKey&) = default;
+};
+
+struct Lane {
+  Peer* worker = nullptr;  // null: orphaned
+  SlabList<&Request::in_lane> requests;
+};
+
+}  // namespace parley
+
+template <>
+struct std::hash<parley::LaneKey> {
+  std::size_t operator()(const parley::LaneKey& lane) const noexcept {
+    return (lane.key ^ (lane.key >> 29)) * 0xBF58476D1CE4E5B9ULL + lane.service;
+  }
+};
+
+namespace parley {
+using LaneMap = SlabMap<LaneKey, Lane>;
+}  // namespace parley
