@@ -1,0 +1,78 @@
+#include "cli/status.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/process.h"
+#include "bus/status_client.h"
+#include "cli/status_report.h"
+#include "cli/up_file.h"
+
+namespace parley {
+namespace {
+
+constexpr Duration answer_limit = 2s;
+constexpr Duration ask_again_after = 20ms;
+
+std::vector<BrokerAnswer> ask_all(const std::vector<std::string>& endpoints, Duration limit) {
+  std::vector<BrokerAnswer> answers;
+  for (const std::string& endpoint : endpoints)
+    answers.push_back({endpoint, ask_status(endpoint, limit)});
+  return answers;
+}
+
+int wait_for_peers(const StatusOptions& options) {
+  const Instant deadline = monotonic_now() + options.wait;
+  while (true) {
+    const auto missing = missing_peers(ask_all(options.brokers, 500ms), options.peers);
+    if (missing.empty()) return exit_ok;
+    if (monotonic_now() > deadline) {
+      std::fprintf(stderr, "parley status: not registered with every broker:");
+      for (const std::string& name : missing) std::fprintf(stderr, " %s", name.c_str());
+      std::fputc('\n', stderr);
+      return exit_runtime;
+    }
+    poll(nullptr, 0, static_cast<int>(to_ms(ask_again_after)));
+  }
+}
+
+void print_processes(const UpFile& file) {
+  std::printf("parley up, process %d, %s; gateways:", file.pid, file.state.c_str());
+  for (const std::string& gateway : file.gateways) std::printf(" %s", gateway.c_str());
+  std::printf("\n  %-12s%-13s%8s%10s\n", "process", "state", "pid", "restarts");
+  for (const UpFile::Process& p : file.processes)
+    if (p.pid != 0 || p.restarts != 0)
+      std::printf("  %-12s%-13s%8d%10llu\n", p.name.c_str(), p.state.c_str(), p.pid,
+                  static_cast<unsigned long long>(p.restarts));
+  std::printf("\n");
+}
+
+int print_status(const StatusOptions& options) {
+  const auto answers = ask_all(options.brokers, answer_limit);
+  std::fputs((options.json ? status_json(answers) : status_table(answers)).c_str(), stdout);
+  return std::all_of(answers.begin(), answers.end(),
+                     [](const BrokerAnswer& answer) { return answer.status.has_value(); })
+             ? exit_ok
+             : exit_runtime;
+}
+
+}  // namespace
+
+int run_status(const StatusOptions& options) {
+  if (options.wait > Duration::zero()) return wait_for_peers(options);
+  if (!options.brokers.empty()) return print_status(options);
+  const auto file = read_up_file(options.data);
+  if (!file || file->pid == 0) {
+    std::fprintf(stderr, "parley status: %s\n",
+                 file ? ("nothing runs in " + options.data).c_str() : file.error().detail.c_str());
+    return exit_runtime;
+  }
+  if (!options.json) print_processes(*file);
+  StatusOptions found = options;
+  found.brokers = file->brokers;
+  return print_status(found);
+}
+
+}  // namespace parley

@@ -1,0 +1,153 @@
+#include "cli/data_directory.h"
+
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/listen_address.h"
+#include "cli/server_key.h"
+#include "cli/spawn.h"
+#include "cli/up_file.h"
+
+namespace parley {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DataDirectoryTest : public testing::Test {
+ protected:
+  DataDirectoryTest() {
+    std::string name = testing::TempDir() + "/data_directory_XXXXXX";
+    dir_ = mkdtemp(name.data());
+  }
+  ~DataDirectoryTest() override { fs::remove_all(dir_); }
+
+  static mode_t mode_of(const std::string& path) {
+    struct stat found {};
+    EXPECT_EQ(stat(path.c_str(), &found), 0) << path;
+    return found.st_mode & 0777;
+  }
+
+  std::string dir_;
+};
+
+TEST_F(DataDirectoryTest, BelongsToOneFamilyAtATime) {
+  auto first = DataDirectory::claim(dir_ + "/data");
+  ASSERT_TRUE(first) << first.error().detail;
+  const auto second = DataDirectory::claim(dir_ + "/data");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::conflict);
+  EXPECT_THAT(second.error().detail,
+              testing::HasSubstr("is in use: parley up runs there as process " +
+                                 std::to_string(getpid())));
+}
+
+TEST_F(DataDirectoryTest, IsFreeAgainWhenItsOwnerHasEnded) {
+  { ASSERT_TRUE(DataDirectory::claim(dir_ + "/data")); }
+  EXPECT_TRUE(DataDirectory::claim(dir_ + "/data"));
+}
+
+// A killed `parley up` leaves children that are dying; what they still write must not meet a new family.
+TEST_F(DataDirectoryTest, IsNotFreeWhileAChildOfADeadOwnerLives) {
+  std::optional<Process> child;
+  {
+    auto owner = DataDirectory::claim(dir_ + "/data");
+    ASSERT_TRUE(owner);
+    child.emplace(*Process::start({.arguments = {"/bin/sleep", "0.3"}},
+                                  {.output = 2, .kept = owner->lock_fd()}));
+  }
+  // As it is after the owner's end: nobody has that number.
+  std::ofstream(dir_ + "/data/lock") << "4194305";
+  const auto next = DataDirectory::claim(dir_ + "/data");
+  EXPECT_TRUE(next) << "it waits for the child's end";
+  EXPECT_TRUE(child->poll_exit().has_value()) << "it did not wait for the child's end";
+}
+
+TEST_F(DataDirectoryTest, KeepsOthersOut) {
+  umask(0);
+  const auto data = DataDirectory::claim(dir_ + "/data");
+  ASSERT_TRUE(data);
+  for (const char* folder : {"etc", "keys", "log", "run"})
+    EXPECT_EQ(mode_of(data->path() + "/" + folder), 0700u) << folder;
+  ASSERT_TRUE(make_server_key(data->key("server-1")));
+  EXPECT_EQ(mode_of(data->key("server-1")), 0600u);
+  umask(022);
+}
+
+TEST_F(DataDirectoryTest, PutsSocketsElsewhereWhenThePathIsTooLongForThem) {
+  const auto short_one = DataDirectory::claim(dir_ + "/data");
+  ASSERT_TRUE(short_one);
+  EXPECT_EQ(short_one->endpoint("broker-1.workers"),
+            "ipc://" + short_one->path() + "/run/broker-1.workers");
+  const auto long_one = DataDirectory::claim(dir_ + "/" + std::string(120, 'x'));
+  ASSERT_TRUE(long_one);
+  const std::string socket = long_one->endpoint("broker-1.workers").substr(6);
+  EXPECT_LE(socket.size(), 107u);
+  EXPECT_EQ(mode_of(fs::path(socket).parent_path()), 0700u);
+  fs::remove_all(fs::path(socket).parent_path());
+}
+
+TEST_F(DataDirectoryTest, RefusesAPathThatIsAFile) {
+  std::ofstream(dir_ + "/file") << "x";
+  const auto data = DataDirectory::claim(dir_ + "/file");
+  ASSERT_FALSE(data);
+  EXPECT_EQ(data.error().code, Errc::config);
+}
+
+TEST_F(DataDirectoryTest, ServerKeyIsMadeOnceAndItsPinStaysTheSame) {
+  const auto first = make_server_key(dir_ + "/key");
+  ASSERT_TRUE(first) << first.error().detail;
+  EXPECT_THAT(*first, testing::MatchesRegex("1:[0-9a-f]{64}"));
+  EXPECT_EQ(make_server_key(dir_ + "/key").value(), *first);
+  EXPECT_NE(make_server_key(dir_ + "/other").value(), *first);
+}
+
+TEST_F(DataDirectoryTest, ServerKeyThatOthersMayReadIsRefused) {
+  ASSERT_TRUE(make_server_key(dir_ + "/key"));
+  chmod((dir_ + "/key").c_str(), 0644);
+  const auto pin = make_server_key(dir_ + "/key");
+  ASSERT_FALSE(pin);
+  EXPECT_EQ(pin.error().code, Errc::config);
+}
+
+TEST_F(DataDirectoryTest, UpFileIsReadBackAsItWasWritten) {
+  UpFile file{.pid = 7, .state = "running", .gateways = {"127.0.0.1:1"}, .pin = "1:ab",
+              .brokers = {"ipc:///x"}, .database = "d", .redis = "r",
+              .processes = {{"worker-1", 8, "running", 2, "/log"}}};
+  ASSERT_TRUE(write_up_file(dir_, file));
+  EXPECT_EQ(read_up_file(dir_).value(), file);
+  EXPECT_EQ(read_up_file(dir_ + "/nowhere").error().code, Errc::not_found);
+  ASSERT_TRUE(write_file(dir_ + "/up.json", "{\"pid\":"));
+  EXPECT_EQ(read_up_file(dir_).error().code, Errc::bad_request);
+}
+
+TEST(FreePort, IsRefusedWhereSomebodyListens) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  socklen_t size = sizeof address;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  const std::uint16_t port = ntohs(address.sin_port);
+
+  const auto taken = free_port({"127.0.0.1", port});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, Errc::conflict);
+  EXPECT_EQ(taken.error().detail,
+            "127.0.0.1:" + std::to_string(port) + " is in use by another program");
+  const auto other = free_port({"127.0.0.1", 0});
+  ASSERT_TRUE(other);
+  EXPECT_NE(*other, port);
+  close(fd);
+}
+
+}  // namespace
+}  // namespace parley
