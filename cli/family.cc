@@ -18,6 +18,8 @@ enum Stage : unsigned {
   stage_ready_check
 };
 
+// The server is ours alone, so its own database is too.
+constexpr const char* database_name = "postgres";
 // The first start of PostgreSQL makes a database; recovery after a crash reads what it wrote.
 constexpr Duration server_start_limit = 180s;
 constexpr Duration migration_limit = 120s;
@@ -89,7 +91,7 @@ void Family::add_servers(const DataDirectory& data) {
   add(data,
       {.name = "migrate", .stage = stage_migration, .kind = Supervisor::Kind::task,
        .start_limit = migration_limit},
-      {.arguments = {parley, "migrate", "--database", postgres_->url("postgres", "postgres")}});
+      {.arguments = {parley, "migrate", "--database", superuser_url()}});
 }
 
 Status Family::add_brokers(const DataDirectory& data) {
@@ -135,7 +137,7 @@ Status Family::add_gateways(const DataDirectory& data) {
     PARLEY_CHECK(write_file(data.config(name), TomlText()
                                                    .section("gateway")
                                                    .text("name", name)
-                                                   .text("listen", gateways_[i])
+                                                   .list("listen", {gateways_[i]})
                                                    .list("keys", {data.key("server-1")})
                                                    .section("bus")
                                                    .list("brokers", broker_endpoints_)
@@ -167,7 +169,9 @@ std::vector<std::string> Family::bus_peers() const {
   return peers;
 }
 
-std::string Family::database_url() const { return postgres_->url("parley", "parley_app"); }
+std::string Family::database_url() const { return postgres_->url(database_name, "parley_app"); }
+
+std::string Family::superuser_url() const { return postgres_->url(database_name, "postgres"); }
 
 Status Family::make_key(const DataDirectory& data) {
   PARLEY_TRY(pin_, make_server_key(data.key("server-1")));

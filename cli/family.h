@@ -40,7 +40,7 @@ struct Member {
 
 class Family {
  public:
-  // Writes keys (once), configuration and everything else that members() need to start.
+  // Writes the key (once), configuration and everything else that members() need to start.
   // config: an option makes no sense. conflict: a port is taken.
   static Result<Family> lay_out(const DataDirectory& data, const FamilyOptions& options);
 
@@ -54,7 +54,9 @@ class Family {
   const std::vector<std::string>& broker_endpoints() const { return broker_endpoints_; }
   // Names of the peers that brokers know once everything is up.
   std::vector<std::string> bus_peers() const;
+  // Of the workers' role, and of the one that may do everything.
   std::string database_url() const;
+  std::string superuser_url() const;
   std::string redis_url() const { return redis_->url(); }
 
  private:

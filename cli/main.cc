@@ -12,6 +12,7 @@
 
 #include "base/process.h"
 #include "cli/server.h"
+#include "cli/status.h"
 #include "cli/up.h"
 
 namespace parley {
@@ -42,6 +43,26 @@ std::function<int()> declare_up(CLI::App& app) {
   };
 }
 
+std::function<int()> declare_status(CLI::App& app) {
+  const auto options = std::make_shared<StatusOptions>();
+  const auto wait_ms = std::make_shared<std::uint64_t>(0);
+  auto* data = app.add_option("--data", options->data, "Directory of a `parley up`");
+  auto* brokers = app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated");
+  data->excludes(brokers);
+  app.add_flag("--json", options->json, "For programs");
+  app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated");
+  app.add_option("--wait", *wait_ms, "Print nothing, wait this long (ms) until all --peer are there")
+      ->needs(brokers);
+  return [options, wait_ms] {
+    options->wait = std::chrono::milliseconds(*wait_ms);
+    if (options->data.empty() && options->brokers.empty()) {
+      std::fputs("parley status: --data or --broker is needed\n", stderr);
+      return exit_usage;
+    }
+    return run_status(*options);
+  };
+}
+
 std::function<int()> declare_server(CLI::App& app) {
   const auto name = std::make_shared<std::string>();
   const auto data = std::make_shared<std::string>();
@@ -65,6 +86,7 @@ struct Command {
 
 constexpr Command commands[] = {
     {"up", "Start everything on this machine and keep it running", declare_up, Shown::yes},
+    {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
     {"version", "Print the version", declare_version, Shown::yes},
     {"server", "Become the private PostgreSQL or Redis of a data directory (for `up`)",
      declare_server, Shown::no},

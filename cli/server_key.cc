@@ -13,8 +13,8 @@ namespace parley {
 namespace {
 
 template <typename Bytes>
-std::string to_text(std::uint16_t id, const Bytes& bytes) {
-  std::string text = std::to_string(id) + ":";
+std::string to_text(std::uint16_t id, char separator, const Bytes& bytes) {
+  std::string text = std::to_string(id) + separator;
   for (const std::uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
   return text;
 }
@@ -27,7 +27,7 @@ bool read_number(std::string_view digits, int base, Number& into) {
 
 std::optional<ServerKey> parse(std::string_view text) {
   ServerKey key;
-  const std::size_t colon = text.find(':');
+  const std::size_t colon = text.find(' ');
   if (colon == std::string_view::npos || !read_number(text.substr(0, colon), 10, key.id)) return {};
   const std::string_view hex = text.substr(colon + 1);
   if (hex.size() != 2 * key.secret_key.size()) return {};
@@ -39,17 +39,17 @@ std::optional<ServerKey> parse(std::string_view text) {
 
 }  // namespace
 
-std::string pin_of(const ServerKey& key) { return to_text(key.id, key.public_key); }
+std::string pin_of(const ServerKey& key) { return to_text(key.id, ':', key.public_key); }
 
 Result<std::string> make_server_key(const std::string& path) {
   init_crypto();
   if (!std::filesystem::exists(path)) {
     const ServerKey fresh = generate_server_key(1);
-    PARLEY_CHECK(write_file(path, to_text(fresh.id, fresh.secret_key) + "\n"));
+    PARLEY_CHECK(write_file(path, to_text(fresh.id, ' ', fresh.secret_key) + "\n"));
   }
   PARLEY_TRY(const std::string text, read_secret_file(path));
   const auto key = parse(text);
-  if (!key) return fail(Errc::config, path + ": \"<key id>:<64 hex digits>\" is expected");
+  if (!key) return fail(Errc::config, path + ": \"<key id> <64 hex digits>\" is expected");
   return pin_of(*key);
 }
 

@@ -39,7 +39,7 @@ std::string services_of(const BrokerStatus::Peer& peer) {
 
 void add_services(const BrokerStatus& status, std::string& out) {
   out += fmt::format("  {:<12}{:>8}{:>8}{:>10}{:>12}{:>8}{:>13}{:>10}\n", "service", "workers",
-                     "queued", "", "requests", "busy", "redelivered", "poisoned");
+                     "queued", "bytes", "requests", "busy", "redelivered", "poisoned");
   for (const auto& s : status.services())
     out += fmt::format("  {:<12}{:>8}{:>8}{:>10}{:>12}{:>8}{:>13}{:>10}\n", s.name(), s.workers(),
                        s.queued(), bytes_text(s.queued_bytes()), s.requests(), s.busy(),
@@ -48,7 +48,7 @@ void add_services(const BrokerStatus& status, std::string& out) {
 
 void add_peers(const BrokerStatus& status, std::string& out) {
   out += fmt::format("  {:<12}{:<9}{:>12}{:>13}{:>10}{:>12}{:>11}  {}\n", "peer", "role",
-                     "unanswered", "credit", "", "requests", "silent", "serves");
+                     "unanswered", "credit", "bytes", "requests", "silent", "serves");
   for (const auto& p : status.peers()) {
     const bool worker = p.role() == wire::PEER_ROLE_WORKER;
     out += fmt::format("  {:<12}{:<9}{:>12}{:>13}{:>10}{:>12}{:>8} ms  {}{}\n", p.name(),
