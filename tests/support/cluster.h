@@ -1,0 +1,83 @@
+// A whole Parley of a test's own: real processes from PARLEY_TEST_BIN, laid out as `parley up` does it (cli/family.h),
+// in a temporary directory, on unix sockets and a free port. Nothing is started again unless the test
+// says so: a test decides about faults.
+//
+//   Cluster cluster({.workers = 3});
+//   cluster.kill9("worker-2");
+//   cluster.start("worker-2");
+//   ASSERT_TRUE(cluster.wait_ready());
+//
+// Names: postgres, redis, broker-1 …, worker-1 …, gateway-1 …
+// Its end stops everything in order and fails the test if a process ended by itself, did not stop in time,
+// or logged an error that was not announced. A test program that crashes leaves no process behind, and
+// its directory to the next Cluster, which removes it.
+// Any thread. A call that cannot do what it says fails the test.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace parley::test {
+
+struct ClusterOptions {
+  unsigned brokers = 2;
+  unsigned workers = 2;
+  unsigned gateways = 1;
+  // "PARLEY_LIMITS_FRAMES_PER_SECOND=0": overrides of their configuration.
+  std::vector<std::string> broker_environment = {};
+  std::vector<std::string> worker_environment = {};
+  std::vector<std::string> gateway_environment = {};
+};
+
+class Cluster {
+ public:
+  explicit Cluster(const ClusterOptions& options = {});
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // Whether everything came up; ASSERT it first.
+  bool ready() const;
+  // Whether all that is started is registered with every broker that is started.
+  bool wait_ready(Duration limit = std::chrono::seconds(20));
+
+  // -- faults. stop and cont: SIGSTOP and SIGCONT.
+  void kill9(const std::string& name);
+  void stop(const std::string& name);
+  void cont(const std::string& name);
+  // The orderly way out; waits for the end.
+  void terminate(const std::string& name);
+  // After kill9 or terminate. A server answers when it returns.
+  void start(const std::string& name);
+  bool is_running(const std::string& name);
+
+  // -- how to reach it
+  const std::string& data() const;          // the data directory
+  std::string gateway(unsigned index = 0) const;  // "127.0.0.1:40123"
+  const std::vector<std::string>& gateways() const;
+  const std::string& pin() const;
+  const std::vector<std::string>& broker_endpoints() const;
+
+  // -- looking inside
+  using Rows = std::vector<std::vector<std::string>>;
+  // As superuser; NULL is "".
+  Rows sql(const std::string& statement);
+  // One command; its reply as text.
+  std::string redis(const std::vector<std::string>& words);
+  // Everything that a process has logged so far.
+  std::string log(const std::string& name) const;
+  // This error-level event may be logged.
+  void announce(const std::string& event);
+  // From now on no end of this process is unexpected.
+  void expect_exit(const std::string& name);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace parley::test
