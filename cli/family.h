@@ -28,14 +28,15 @@ struct FamilyOptions {
 PrivatePostgres postgres_in(const std::string& data);
 PrivateRedis redis_in(const std::string& data);
 // "postgres", "redis"; null: neither.
-std::unique_ptr<PrivateServer> private_server_named(const std::string& name, const std::string& data);
+std::unique_ptr<PrivateServer> private_server_named(const std::string& name,
+                                                    const std::string& data);
 
 struct Member {
   Supervisor::Child child;
   Program program;
   std::string log;
   int stop_signal = SIGTERM;
-  const PrivateServer* server = nullptr;  // if it is one: ready when it answers; the others: at once
+  const PrivateServer* server = nullptr;  // one is ready when it answers; the others at once
 };
 
 class Family {
@@ -69,7 +70,8 @@ class Family {
   void add_servers(const DataDirectory& data);
   void add_ready_check(const DataDirectory& data);
   void add(const DataDirectory& data, Supervisor::Child child, Program program);
-  Program ours(const DataDirectory& data, const std::string& program, const std::string& name) const;
+  Program ours(const DataDirectory& data, const std::string& program,
+               const std::string& name) const;
 
   FamilyOptions options_;
   std::unique_ptr<PrivatePostgres> postgres_;

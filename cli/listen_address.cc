@@ -49,8 +49,9 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (colon == std::string_view::npos) return wrong("address:port is expected");
   std::string_view host = text.substr(0, colon);
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find(':') != std::string_view::npos)
+    return wrong("IPv6 needs brackets: [::1]:7100");
   if (bracketed) host = host.substr(1, host.size() - 2);
-  else if (host.find(':') != std::string_view::npos) return wrong("IPv6 needs brackets: [::1]:7100");
   ListenAddress address{std::string(host), 0};
   const std::string_view digits = text.substr(colon + 1);
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), address.port);

@@ -19,7 +19,8 @@ Result<LoggedProcess> LoggedProcess::start(const Program& program, const std::st
                                            int kept) {
   PARLEY_TRY(LogFile log, LogFile::open(log_path, {}));
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return fail(Errc::io, std::string("pipe: ") + std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) < 0)
+    return fail(Errc::io, std::string("pipe: ") + std::strerror(errno));
   // Only our side: a child that writes to a full pipe waits, as it would for a slow disk.
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   auto process = Process::start(program, {.output = ends[1], .kept = kept});

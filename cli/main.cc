@@ -47,11 +47,12 @@ std::function<int()> declare_status(CLI::App& app) {
   const auto options = std::make_shared<StatusOptions>();
   const auto wait_ms = std::make_shared<std::uint64_t>(0);
   auto* data = app.add_option("--data", options->data, "Directory of a `parley up`");
-  auto* brokers = app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated");
+  auto* brokers =
+      app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated");
   data->excludes(brokers);
   app.add_flag("--json", options->json, "For programs");
   app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated");
-  app.add_option("--wait", *wait_ms, "Print nothing, wait this long (ms) until all --peer are there")
+  app.add_option("--wait", *wait_ms, "Print nothing, wait so long (ms) until all --peer are there")
       ->needs(brokers);
   return [options, wait_ms] {
     options->wait = std::chrono::milliseconds(*wait_ms);

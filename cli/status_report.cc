@@ -125,10 +125,11 @@ std::string status_json(const std::vector<BrokerAnswer>& answers) {
 std::vector<std::string> missing_peers(const std::vector<BrokerAnswer>& answers,
                                        const std::vector<std::string>& peers) {
   const auto knows = [](const BrokerAnswer& answer, const std::string& name) {
-    return answer.status && std::any_of(answer.status->peers().begin(), answer.status->peers().end(),
-                                        [&](const BrokerStatus::Peer& peer) {
-                                          return peer.name() == name && !peer.draining();
-                                        });
+    if (!answer.status) return false;
+    const auto& known = answer.status->peers();
+    return std::any_of(known.begin(), known.end(), [&](const BrokerStatus::Peer& peer) {
+      return peer.name() == name && !peer.draining();
+    });
   };
   std::vector<std::string> missing;
   for (const std::string& name : peers)

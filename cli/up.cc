@@ -106,10 +106,12 @@ class Up {
     processes_[kill.child]->process().signal(SIGKILL);
   }
   void perform_one(const Supervisor::Died& died) {
-    say("%s ended (%s); started again in %.1f s%s", name(died.child).c_str(),
-        describe(last_exit_[died.child]).c_str(), static_cast<double>(to_ms(died.again_after)) / 1e3,
-        died.crash_loop ? ". It ends again and again: see its log" : "");
-    if (died.crash_loop) say("  %s", family_.members()[died.child].log.c_str());
+    const double seconds = static_cast<double>(to_ms(died.again_after)) / 1e3;
+    say("%s ended (%s); started again in %.1f s", name(died.child).c_str(),
+        describe(last_exit_[died.child]).c_str(), seconds);
+    if (died.crash_loop)
+      say("%s ends again and again: see %s", name(died.child).c_str(),
+          family_.members()[died.child].log.c_str());
   }
   void perform_one(const Supervisor::AllReady&) {
     phase_ = Phase::running;

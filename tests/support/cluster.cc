@@ -23,6 +23,7 @@
 
 #include "bus/status_client.h"
 #include "cli/family.h"
+#include "cli/log_file.h"
 #include "cli/status_report.h"
 #include "tests/support/eventually.h"
 
@@ -46,16 +47,17 @@ class Starter {
     thread_.join();
   }
   void run(const std::function<void()>& task) {
-    std::promise<void> finished;
+    // Shared: set_value may still be busy with it when the waiter goes on.
+    const auto finished = std::make_shared<std::promise<void>>();
     {
       const std::lock_guard lock(mutex_);
-      tasks_.push_back([&] {
+      tasks_.push_back([&task, finished] {
         task();
-        finished.set_value();
+        finished->set_value();
       });
     }
     wake_.notify_one();
-    finished.get_future().wait();
+    finished->get_future().wait();
   }
 
  private:
@@ -173,8 +175,8 @@ void Cluster::Impl::launch(Slot& slot) {
 bool Cluster::Impl::run_task(Slot& slot) {
   launch(slot);
   if (!slot.process) return false;
-  const bool ended =
-      eventually(slot.member.child.start_limit, [&] { return slot.process->poll_exit().has_value(); });
+  const bool ended = eventually(slot.member.child.start_limit,
+                                [&] { return slot.process->poll_exit().has_value(); });
   const bool ok = ended && slot.process->poll_exit()->ok();
   EXPECT_TRUE(ok) << slot.member.child.name << " failed:\n" << tail_of(slot.member.log, 20);
   slot.process.reset();
@@ -223,8 +225,8 @@ void Cluster::Impl::stop_everything() {
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (!slot->process) continue;
     if (const auto exit = slot->process->poll_exit()) {
-      EXPECT_TRUE(slot->may_end) << slot->member.child.name << " ended by itself: " << describe(*exit)
-                                 << "\n" << tail_of(slot->member.log, 20);
+      EXPECT_TRUE(slot->may_end) << slot->member.child.name << " ended by itself: "
+                                 << describe(*exit) << "\n" << tail_of(slot->member.log, 20);
       slot->process.reset();
       continue;
     }

@@ -38,7 +38,8 @@ wire::BrokerStatus sample() {
 }
 
 std::vector<BrokerAnswer> one_up_one_down() {
-  return {{"ipc:///a", sample()}, {"ipc:///b", fail(Errc::retry_later, "ipc:///b does not answer")}};
+  return {{"ipc:///a", sample()},
+          {"ipc:///b", fail(Errc::retry_later, "ipc:///b does not answer")}};
 }
 
 // The words of the line that begins with `first`.

@@ -23,13 +23,16 @@ class SupervisorTest : public testing::Test {
   std::vector<std::string> happened() {
     static const std::vector<std::string> names{"db", "migrate", "worker", "gateway"};
     std::vector<std::string> words;
+    const auto add = [&](const char* what, std::size_t child) {
+      words.push_back(what + names[child]);
+    };
     for (const auto& action : supervisor_.take_actions()) {
-      if (auto* a = std::get_if<Supervisor::Start>(&action)) words.push_back("start " + names[a->child]);
-      if (auto* a = std::get_if<Supervisor::Stop>(&action)) words.push_back("stop " + names[a->child]);
-      if (auto* a = std::get_if<Supervisor::Kill>(&action)) words.push_back("kill " + names[a->child]);
+      if (auto* a = std::get_if<Supervisor::Start>(&action)) add("start ", a->child);
+      if (auto* a = std::get_if<Supervisor::Stop>(&action)) add("stop ", a->child);
+      if (auto* a = std::get_if<Supervisor::Kill>(&action)) add("kill ", a->child);
       if (std::holds_alternative<Supervisor::AllReady>(action)) words.push_back("all ready");
       if (auto* a = std::get_if<Supervisor::Died>(&action))
-        words.push_back((a->crash_loop ? "crash loop " : "died ") + names[a->child]);
+        add(a->crash_loop ? "crash loop " : "died ", a->child);
       if (auto* a = std::get_if<Supervisor::Finished>(&action))
         words.push_back(a->failed ? "finished, failed " + names[*a->failed] : "finished");
     }
