@@ -62,7 +62,8 @@ Channel::~Channel() {
 Channel::Channel(Channel&&) noexcept = default;
 Channel& Channel::operator=(Channel&&) noexcept = default;
 
-void Channel::seal(const FrameHeader& header, std::string_view body, std::string& out, Instant now) {
+void Channel::seal(const FrameHeader& header, std::string_view body, std::string& out,
+                   Instant now) {
   PARLEY_ASSERT(header.kind != FrameKind::rekey && body.size() <= limits::frame_body_max);
   if (send_.records_under_key >= limits::rekey_after_records ||
       to_ms(now - send_key_since_) >= limits::rekey_after_ms) {
@@ -117,7 +118,8 @@ Result<std::optional<Frame>> Channel::open_next(std::span<char> sealed) {
 Result<std::optional<std::size_t>> record_length(std::string_view bytes, std::size_t sealed_max) {
   if (bytes.size() < limits::record_prefix_bytes) return std::nullopt;
   const std::size_t length = load<std::uint16_t>(bytes, 0);
-  if (length < sealed_min || length > sealed_max) return fail(Errc::bad_frame, "length of a record");
+  if (length < sealed_min || length > sealed_max)
+    return fail(Errc::bad_frame, "length of a record");
   return length;
 }
 

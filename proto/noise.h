@@ -70,7 +70,8 @@ Status write_second(State& state, const Key& remote_ephemeral, const Key& epheme
                     std::string_view payload, std::string& out);
 
 // Initiator, message 2: its payload.
-Result<std::string> read_second(State& state, const Key& ephemeral_secret, std::string_view message);
+Result<std::string> read_second(State& state, const Key& ephemeral_secret,
+                                std::string_view message);
 
 struct TransportKeys {
   Secret<key_bytes> to_responder;
@@ -82,7 +83,8 @@ TransportKeys split(const State& state);
 // go, or come from. Opening is false if anything was changed; the bytes are then not to be read.
 // Requires: a nonce is used once with a key and is below 2^64 - 1, which is REKEY's.
 void seal(const Key& key, std::uint64_t nonce, std::span<char> bytes, char* tag);
-[[nodiscard]] bool open(const Key& key, std::uint64_t nonce, std::span<char> bytes, const char* tag);
+[[nodiscard]] bool open(const Key& key, std::uint64_t nonce, std::span<char> bytes,
+                        const char* tag);
 // REKEY: replaces the key by the next one.
 void rekey(Key& key);
 

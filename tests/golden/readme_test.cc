@@ -116,8 +116,9 @@ TEST(Readme, ListsEveryVerb) {
   for (unsigned number = 0; number <= UINT16_MAX; ++number) {
     const auto verb = verb_info(static_cast<std::uint16_t>(number));
     if (!verb) continue;
-    expect_row(code(verb->name), {"| " + number_text(static_cast<std::uint16_t>(number)) + " |",
-                                  when(verb->caller), "| " + std::to_string(verb->body_max) + " |"});
+    expect_row(code(verb->name),
+               {"| " + number_text(static_cast<std::uint16_t>(number)) + " |", when(verb->caller),
+                "| " + std::to_string(verb->body_max) + " |"});
   }
 }
 

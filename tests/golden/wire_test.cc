@@ -40,8 +40,8 @@ TEST(GoldenBytes, OfFrames) {
   test::expect_same(
       written("frame."),
       {{"frame.request", frame({FrameKind::request, 0, 0x0201, 7, target}, "body")},
-       {"frame.reply", frame({FrameKind::reply, 0, 0x0201, 7, target}, "body")},
-       {"frame.error", frame({FrameKind::error, 0, 0x0201, 7, target}, error_body())},
+       {"frame.reply", frame({FrameKind::reply, 0, 0x0201, 7, 0}, "body")},
+       {"frame.error", frame({FrameKind::error, 0, 0x0201, 7, 0}, error_body())},
        {"frame.notice", frame({FrameKind::notice, 0, 0x0281, 0, target}, "body")},
        {"frame.ping", frame({FrameKind::ping, 0, 0, 0xA1B2C3D4, 0})},
        {"frame.pong", frame({FrameKind::pong, 0, 0, 0xA1B2C3D4, 0})},

@@ -12,7 +12,8 @@ const DeliveryItem first{.notice = 0x0281,
                          .skip_device = DeviceId{0x3344},
                          .users = {UserId{5}, UserId{6}},
                          .body = "hello"};
-const DeliveryItem second{.notice = 0x0282, .target = 7, .skip_device = {}, .users = {}, .body = ""};
+const DeliveryItem second{
+    .notice = 0x0282, .target = 7, .skip_device = {}, .users = {}, .body = ""};
 
 std::string packed() {
   std::string bytes;
