@@ -1,0 +1,82 @@
+// parley-gateway: clients' connections on one side, the bus on the other.
+#include <cstdio>
+#include <fstream>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "gateway/key_file.h"
+#include "gateway/publisher_bus.h"
+
+namespace parley {
+namespace {
+
+int complain(const char* event, int code, const Error& error) {
+  log::error(event, {{"why", error.detail}});
+  return code;
+}
+
+Result<std::vector<ServerKey>> load_keys(const std::vector<std::string>& files) {
+  if (files.empty() || files.size() > 2)
+    return fail(Errc::config, "gateway.keys needs one file, or two while keys are being changed");
+  std::vector<ServerKey> keys;
+  for (const std::string& file : files) {
+    PARLEY_TRY(const ServerKey key, load_key_file(file));
+    keys.push_back(key);
+  }
+  if (keys.front().id == keys.back().id && keys.size() == 2)
+    return fail(Errc::config, "the two keys need different ids");
+  return keys;
+}
+
+// Complete or not at all: who waits for the file must not read half of it.
+Status write_ports(const std::string& path, const std::vector<std::uint16_t>& ports) {
+  if (path.empty()) return {};
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::trunc);
+  for (const std::uint16_t port : ports) file << port << '\n';
+  file.close();
+  if (!file || std::rename(draft.c_str(), path.c_str()) != 0)
+    return fail(Errc::io, "cannot write " + path);
+  return {};
+}
+
+int serve(const GatewaySettings& settings) {
+  init_crypto();
+  const auto keys = load_keys(settings.key_files);
+  if (!keys) return complain("gateway.bad_keys", exit_config, keys.error());
+
+  Loop loop;
+  Metrics metrics;
+  PublisherBus bus;
+  Gateway gateway(loop, settings, *keys, bus, metrics);
+  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, metrics);
+  if (!settings.metrics_listen.empty())
+    if (const auto exposed = metrics.expose(settings.metrics_listen); !exposed)
+      return complain("gateway.metrics_failed", exit_runtime, exposed.error());
+  if (const auto listening = gateway.listen(); !listening)
+    return complain("gateway.listen_failed",
+                    listening.error().code == Errc::config ? exit_config : exit_runtime,
+                    listening.error());
+  if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
+    return complain("gateway.port_file_failed", exit_runtime, written.error());
+  TerminationSignal stop(loop, [&] {
+    gateway.drain([&] {
+      bus.close();
+      loop.stop();
+    });
+  });
+  loop.run();
+  return exit_ok;
+}
+
+}  // namespace
+}  // namespace parley
+
+int main(int argc, char** argv) {
+  parley::GatewaySettings settings;
+  parley::Config config;
+  parley::declare(config, settings);
+  return parley::run_process(argc, argv,
+                             {"parley-gateway", "Holds clients' connections and speaks to the bus"},
+                             config, nullptr, [&] { return parley::serve(settings); });
+}

@@ -1,0 +1,20 @@
+#include "gateway/token_bucket.h"
+
+#include <algorithm>
+
+namespace parley {
+
+bool TokenBucket::take(const Rate& rate, Instant now) {
+  if (!rate.limited()) return true;
+  if (wait(rate, now) > Duration::zero()) return false;
+  full_at_ = std::max(full_at_, now) + rate.interval();
+  return true;
+}
+
+Duration TokenBucket::wait(const Rate& rate, Instant now) const {
+  if (!rate.limited()) return Duration::zero();
+  const Instant after = std::max(full_at_, now) + rate.interval();
+  return std::max(after - (now + rate.refill()), Duration::zero());
+}
+
+}  // namespace parley
