@@ -219,7 +219,8 @@ void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
   const auto items = decode_deliveries(body);
   if (!items) {
     ++counts_.bad_from_bus;
-    return log::warn("gateway.bad_delivery", {{"trace", header.trace}, {"why", items.error().detail}});
+    return log::warn("gateway.bad_delivery",
+                     {{"trace", header.trace}, {"why", items.error().detail}});
   }
   for (const DeliveryItem& item : *items) {
     const auto notice = notice_info(item.notice);

@@ -22,7 +22,8 @@ MetricsReport::MetricsReport(Metrics& metrics, const GatewayCounts& counts)
       } {
   const auto add = [&](const std::uint64_t& source, const std::string& name,
                        const std::string& help, Labels labels = {}) {
-    lines_.push_back({metrics.counter("parley_gateway_" + name + "_total", help, labels), &source, 0});
+    const std::string full = "parley_gateway_" + name + "_total";
+    lines_.push_back({metrics.counter(full, help, labels), &source, 0});
   };
   add(counts.accepted, "accepted", "Connections admitted");
   add(counts.handshakes_failed, "handshakes_failed", "Hellos that were not valid");
