@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t spare_buffers_max = 64;
 constexpr std::size_t spare_buffer_bytes_max = 128 << 10;
 constexpr std::size_t flush_at_bytes = 64 << 10;  // a turn that has more writes in between
-constexpr unsigned user_timeout_ms = 20'000;      // the kernel gives a peer up that acknowledges nothing
+constexpr unsigned user_timeout_ms = 20'000;  // the kernel gives up who acknowledges nothing
 
 // Bytes that the kernel did not take at once.
 struct Remainder {

@@ -131,7 +131,7 @@ void Gateway::publish(Connection& connection, const Session::Publish& request) {
   const Instant now = loop_.now();
   const auto verb = static_cast<Verb>(request.header.verb);
   const auto refuse = [&](const Error& error) {
-    session.refuse(request.number, verb, error, now, connection.out());
+    session.refuse(request.request, error, now, connection.out());
     connection.queued();
   };
   const std::uint64_t user = request.header.user.value;
@@ -141,7 +141,7 @@ void Gateway::publish(Connection& connection, const Session::Publish& request) {
   }
   const auto published = bus_.publish(request.header, request.body);
   if (!published) return refuse(published.error());
-  pending_[*published] = {session.id(), request.number};
+  pending_[*published] = {session.id(), request.request};
 }
 
 void Gateway::bind(Connection& connection, const SessionIdentity& identity) {
@@ -207,7 +207,7 @@ void Gateway::on_reply(const EnvelopeHeader& header, std::string_view body) {
   pending_.erase(number);
   Connection* connection = connections_.find(request.connection);
   if (connection == nullptr) return;  // the client did not wait
-  auto action = connection->session().on_reply(request.number, header, body, loop_.now(),
+  auto action = connection->session().on_reply(request.request, header, body, loop_.now(),
                                                connection->out());
   connection->queued();
   on_action(*connection, action);

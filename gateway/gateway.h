@@ -57,7 +57,7 @@ class Gateway : private ConnectionOwner {
  private:
   struct PendingRequest {
     ConnectionId connection;
-    std::uint32_t number = 0;  // the client's
+    FrameHeader request;  // the client's
   };
   struct Draining {
     Instant until;

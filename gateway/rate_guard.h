@@ -12,10 +12,10 @@ namespace parley {
 
 struct RateRule {
   Rate rate{20, 40};
-  std::uint64_t strikes_max = 3;         // this many within the window: the connection is closed; 0: never
+  std::uint64_t strikes_max = 3;  // this many within the window close the connection; 0: never
   Duration strikes_window = 10s;
-  Duration heard_after = 250ms;          // by then the client must have read the hint
-  Duration hint_min = 1s;                // a hint is at least this long
+  Duration heard_after = 250ms;  // by then the client must have read the hint
+  Duration hint_min = 1s;        // a hint is at least this long
 };
 
 class RateGuard {

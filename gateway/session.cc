@@ -9,7 +9,6 @@
 namespace parley {
 namespace {
 
-constexpr std::size_t sealed_before_login_max = limits::frame_before_login_max + limits::tag_bytes;
 // Above this an idle session gives the memory of its list of requests back.
 constexpr std::size_t in_flight_kept = 8;
 
@@ -63,7 +62,8 @@ Session::Action Session::shake_hands(std::string_view hello, Instant now, std::s
 
 Session::Action Session::next_record(Instant now, std::string& out) {
   for (;;) {
-    const auto sealed = inbox_.take_record(is_ready() ? limits::record_max : sealed_before_login_max);
+    const auto sealed =
+        inbox_.take_record(is_ready() ? limits::record_max : limits::frame_before_login_max);
     if (!sealed) return break_off(Errc::bad_frame, now);
     if (!*sealed) return Nothing{};
     const auto frame = channel_->open(**sealed);
@@ -88,7 +88,7 @@ Session::Action Session::on_frame(const Frame& frame, Instant now, std::string& 
       return on_request(frame, now, out);
     case FrameKind::ping:
       if (verdict != RateGuard::Verdict::pass) return over_rate(frame, verdict, now, out);
-      seal({.kind = FrameKind::pong, .number = frame.header.number}, frame.body, now, out);
+      seal({.kind = FrameKind::pong, .number = frame.header.number}, {}, now, out);
       return Nothing{};
     case FrameKind::pong:
       return Nothing{};
@@ -104,7 +104,7 @@ Session::Action Session::over_rate(const Frame& frame, RateGuard::Verdict verdic
   const auto hint_ms = static_cast<std::uint32_t>(to_ms(guard_.hint(now)));
   if (verdict == RateGuard::Verdict::close) return close(Errc::rate_limited, hint_ms, now, out);
   if (frame.header.kind == FrameKind::request)
-    answer_error(frame.header.number, frame.header.verb, {Errc::rate_limited, {}, hint_ms}, now, out);
+    answer_error(frame.header, {Errc::rate_limited, {}, hint_ms}, now, out);
   return Nothing{};
 }
 
@@ -115,7 +115,7 @@ Session::Action Session::on_request(const Frame& frame, Instant now, std::string
   const std::uint32_t hint_ms = *objected == Errc::going_away      ? leave_after_ms_
                                 : *objected == Errc::rate_limited ? 1'000
                                                                   : 0;
-  answer_error(frame.header.number, frame.header.verb, {*objected, {}, hint_ms}, now, out);
+  answer_error(frame.header, {*objected, {}, hint_ms}, now, out);
   return Nothing{};
 }
 
@@ -152,7 +152,7 @@ Session::Publish Session::publish(const VerbInfo& verb, const Frame& frame) {
   }
   if (verb.key == KeyRule::target) header.key = frame.header.target;
   ++counts_.requests[place_of(verb.verb)];
-  return {header, frame.body, frame.header.number};
+  return {header, frame.body, frame.header};
 }
 
 // Whether the request was waiting for an answer. After it, it is not.
@@ -173,17 +173,17 @@ bool Session::finish_request(std::uint32_t number) {
   return true;
 }
 
-Session::Action Session::on_reply(std::uint32_t number, const EnvelopeHeader& reply,
+Session::Action Session::on_reply(FrameHeader request, const EnvelopeHeader& reply,
                                   std::string_view body, Instant now, std::string& out) {
   const bool anonymous = std::holds_alternative<LoggingIn>(state_);
-  if (!finish_request(number)) return Nothing{};
+  if (!finish_request(request.number)) return Nothing{};
   if (reply.error != 0 || body.size() > limits::frame_body_max) {
     const Errc code = reply.error != 0 ? public_code(reply.error) : Errc::internal;
-    answer_error(number, reply.verb, {code, {}, reply.retry_after_ms}, now, out);
+    answer_error(request, {code, {}, reply.retry_after_ms}, now, out);
     return left_if_done(now, out);
   }
-  const FrameHeader header{.kind = FrameKind::reply, .verb = reply.verb, .number = number};
-  seal(header, body, now, out);
+  request.kind = FrameKind::reply;
+  seal(request, body, now, out);
   if (anonymous && (reply.flags & flag_binds_session) != 0) return granted(reply, now);
   if (!anonymous && (reply.flags & flag_ends_session) != 0) return say_goodbye(now, out);
   return left_if_done(now, out);
@@ -192,13 +192,13 @@ Session::Action Session::on_reply(std::uint32_t number, const EnvelopeHeader& re
 Session::Action Session::granted(const EnvelopeHeader& reply, Instant now) {
   state_ = Ready{reply.user, reply.device, reply.generation, now, {}};
   logged_in_ = true;
-  return Bind{{reply.user, reply.device, reply.generation, static_cast<std::uint8_t>(reply.target)}};
+  const auto device_class = static_cast<std::uint8_t>(reply.target);
+  return Bind{{reply.user, reply.device, reply.generation, device_class}};
 }
 
-void Session::refuse(std::uint32_t number, Verb verb, const Error& error, Instant now,
+void Session::refuse(const FrameHeader& request, const Error& error, Instant now,
                      std::string& out) {
-  if (finish_request(number))
-    answer_error(number, static_cast<std::uint16_t>(verb), error, now, out);
+  if (finish_request(request.number)) answer_error(request, error, now, out);
 }
 
 void Session::notify(Notice notice, std::uint64_t target, std::string_view body, Instant now,
@@ -273,11 +273,11 @@ Session::Action Session::on_deadline(Instant now, std::string& out) {
   return close(Errc::idle, 0, now, out);
 }
 
-void Session::answer_error(std::uint32_t number, std::uint16_t verb, const Error& error, Instant now,
+void Session::answer_error(FrameHeader request, const Error& error, Instant now,
                            std::string& out) {
   counts_.error(error.code);
-  const FrameHeader header{.kind = FrameKind::error, .verb = verb, .number = number};
-  seal(header, error_body(error.code, error.retry_after_ms), now, out);
+  request.kind = FrameKind::error;
+  seal(request, error_body(error.code, error.retry_after_ms), now, out);
 }
 
 void Session::seal(const FrameHeader& header, std::string_view body, Instant now,

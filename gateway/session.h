@@ -54,7 +54,7 @@ class Session {
   struct Publish {
     EnvelopeHeader header;
     std::string_view body;
-    std::uint32_t number;
+    FrameHeader request;  // what the answer has to be paired with
   };
   // Enter the session into the table; close() it if that is refused.
   struct Bind {
@@ -78,11 +78,11 @@ class Session {
   Action next(Instant now, std::string& out);
 
   // -- from the bus
-  // The answer to a Publish.
-  Action on_reply(std::uint32_t number, const EnvelopeHeader& reply, std::string_view body, Instant now,
-                  std::string& out);
+  // The answer to a Publish. An answer to what is not asked (any more) is dropped.
+  Action on_reply(FrameHeader request, const EnvelopeHeader& reply, std::string_view body,
+                  Instant now, std::string& out);
   // A Publish could not be done.
-  void refuse(std::uint32_t number, Verb verb, const Error& error, Instant now, std::string& out);
+  void refuse(const FrameHeader& request, const Error& error, Instant now, std::string& out);
   // Requires: is_ready().
   void notify(Notice notice, std::uint64_t target, std::string_view body, Instant now,
               std::string& out);
@@ -141,8 +141,7 @@ class Session {
   Action break_off(Errc reason, Instant now);
   void enter_closing(std::size_t reason, Instant now);
   Action left_if_done(Instant now, std::string& out);
-  void answer_error(std::uint32_t number, std::uint16_t verb, const Error& error, Instant now,
-                    std::string& out);
+  void answer_error(FrameHeader request, const Error& error, Instant now, std::string& out);
   void seal(const FrameHeader& header, std::string_view body, Instant now, std::string& out);
   void heard(Instant now);
 

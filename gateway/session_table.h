@@ -15,9 +15,9 @@ namespace parley {
 class SessionTable {
  public:
   struct Bound {
-    std::optional<Errc> ended;             // this session was over before it began: close it
-    std::vector<ConnectionId> displaced;   // older sessions of the same class: close them (replaced)
-    bool first = false;                    // the user had no session here before
+    std::optional<Errc> ended;            // this session was over before it began: close it
+    std::vector<ConnectionId> displaced;  // older ones of the same class: close them (replaced)
+    bool first = false;                   // the user had no session here before
   };
 
   // A login succeeded on a connection. A session that was replaced or revoked while its reply was on
@@ -29,7 +29,8 @@ class SessionTable {
   // Notices login.replaced and login.revoked: the connections to close. They stay bound until unbind().
   std::vector<ConnectionId> replaced(UserId user, std::uint8_t device_class, Generation generation,
                                      Instant now);
-  std::vector<ConnectionId> revoked(UserId user, DeviceId device, Generation generation, Instant now);
+  std::vector<ConnectionId> revoked(UserId user, DeviceId device, Generation generation,
+                                    Instant now);
 
   bool is_present(UserId user) const { return heads_.find(user.value) != nullptr; }
   std::size_t users() const { return heads_.size(); }

@@ -7,7 +7,8 @@ constexpr std::uint64_t million = 1'000'000;
 constexpr std::uint64_t day_ms = 86'400'000;
 
 void declare_rate(Config& config, const std::string& name, Rate& rate, const std::string& what) {
-  config.number("limits." + name + "_per_second", &rate.per_second, 0, million, what + "; 0: no limit");
+  config.number("limits." + name + "_per_second", &rate.per_second, 0, million,
+                what + "; 0: no limit");
   config.number("limits." + name + "_burst", &rate.burst, 1, million, "The same, at once");
 }
 

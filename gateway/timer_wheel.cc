@@ -12,9 +12,13 @@ TimerWheel::TimerWheel(Instant start, Duration tick, std::size_t buckets)
   PARLEY_ASSERT(tick > Duration::zero() && buckets > 1);
 }
 
+// Whole ticks since the start.
+std::uint64_t TimerWheel::ticks(Instant at) const {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>((at - start_) / tick_, 0));
+}
+
 std::uint64_t TimerWheel::tick_for(Instant at) const {
-  const auto after = static_cast<std::uint64_t>(std::max<std::int64_t>((at - start_) / tick_, 0)) + 1;
-  return std::clamp<std::uint64_t>(after, done_ + 1, done_ + buckets_.size() - 1);
+  return std::clamp<std::uint64_t>(ticks(at) + 1, done_ + 1, done_ + buckets_.size() - 1);
 }
 
 std::uint64_t TimerWheel::file(ConnectionId id, Instant at) {
@@ -24,8 +28,7 @@ std::uint64_t TimerWheel::file(ConnectionId id, Instant at) {
 }
 
 void TimerWheel::advance(Instant now, std::vector<Due>& due) {
-  const auto passed = static_cast<std::uint64_t>(std::max<std::int64_t>((now - start_) / tick_, 0));
-  while (done_ < passed) {
+  while (done_ < ticks(now)) {
     ++done_;
     // Moved out: a bucket that was large once does not stay so.
     const auto ids = std::exchange(buckets_[done_ % buckets_.size()], {});

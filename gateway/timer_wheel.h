@@ -30,6 +30,8 @@ class TimerWheel {
   std::uint64_t tick_for(Instant at) const;
 
  private:
+  std::uint64_t ticks(Instant at) const;
+
   Instant start_;
   Duration tick_;
   std::uint64_t done_ = 0;  // ticks up to this have been handed out

@@ -12,7 +12,7 @@ struct Rate {
   std::uint64_t burst = 1;
 
   bool limited() const { return per_second != 0; }
-  Duration interval() const { return Duration(1'000'000'000 / static_cast<std::int64_t>(per_second)); }
+  Duration interval() const { return Duration(1s) / static_cast<std::int64_t>(per_second); }
   // From empty to full.
   Duration refill() const { return interval() * static_cast<std::int64_t>(burst); }
 };

@@ -56,7 +56,11 @@ struct Line {
 
   void reply(std::uint32_t number, EnvelopeHeader header, std::string_view body = {}) {
     std::string out;
-    auto action = session->on_reply(number, header, body, now, out);
+    const FrameHeader request{.kind = FrameKind::request,
+                              .verb = header.verb,
+                              .number = number,
+                              .target = 5};
+    auto action = session->on_reply(request, header, body, now, out);
     act(action);
     client.feed(out);
   }
@@ -209,7 +213,8 @@ TEST(SessionLogin, AFlagOnTheReplyToAUsersRequestBindsNobodyElse) {
 TEST(SessionLogin, FramesAreSmallBeforeIt) {
   Line line;
   line.shake_hands();
-  const std::string largest(limits::frame_before_login_max - limits::frame_header_bytes, 'x');
+  const std::string largest(
+      limits::frame_before_login_max - limits::frame_header_bytes - limits::tag_bytes, 'x');
   line.send(line.client.frame({.kind = FrameKind::ping, .number = 1}, largest));
   EXPECT_EQ(line.client.waiting(), 1U);
   line.send(line.client.frame({.kind = FrameKind::ping, .number = 2}, largest + "x"));
@@ -299,10 +304,14 @@ TEST(SessionRequest, ANumberInFlightIsNotTakenTwice) {
 TEST(SessionRequest, AnAnswerIsGivenOnce) {
   Line line;
   line.log_in();
-  line.send(line.client.request(Verb::c2c_send, 2));
-  line.reply(2, line.answer(Verb::c2c_send));
-  line.reply(2, line.answer(Verb::c2c_send));
-  EXPECT_EQ(line.client.waiting(), 1U);
+  line.send(line.client.request(Verb::c2c_send, 2, {}, 5));
+  line.reply(2, line.answer(Verb::c2c_send), "ack");
+  line.reply(2, line.answer(Verb::c2c_send), "ack");
+  ASSERT_EQ(line.client.waiting(), 1U);
+  const auto frame = line.client.next();
+  const FrameHeader expected{.kind = FrameKind::reply, .verb = 0x0201, .number = 2, .target = 5};
+  EXPECT_EQ(frame->header, expected);
+  EXPECT_EQ(frame->body, "ack");
 }
 
 TEST(SessionRequest, TooManyUnansweredAreRefusedWithAHint) {
@@ -335,7 +344,7 @@ TEST(SessionRequest, ThatCannotBePublishedIsAnsweredAndForgotten) {
   line.log_in();
   line.send(line.client.request(Verb::c2c_send, 2));
   std::string out;
-  line.session->refuse(2, Verb::c2c_send, {Errc::retry_later, {}, 250}, line.now, out);
+  line.session->refuse(line.published[0].request, {Errc::retry_later, {}, 250}, line.now, out);
   line.client.feed(out);
   const auto refused = line.client.next();
   EXPECT_EQ(refused->code(), number_of(Errc::retry_later));
