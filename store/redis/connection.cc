@@ -1,0 +1,131 @@
+#include "store/redis/connection.h"
+
+#include <hiredis/hiredis.h>
+#include <poll.h>
+
+#include <cerrno>
+
+namespace parley {
+namespace {
+
+RedisReply converted(const redisReply& reply) {
+  RedisReply out;
+  switch (reply.type) {
+    case REDIS_REPLY_INTEGER:
+      out.kind = RedisReply::Kind::integer;
+      out.integer = reply.integer;
+      break;
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+      out.kind = RedisReply::Kind::text;
+      out.text.assign(reply.str, reply.len);
+      break;
+    case REDIS_REPLY_ERROR:
+      out.kind = RedisReply::Kind::error;
+      out.text.assign(reply.str, reply.len);
+      break;
+    case REDIS_REPLY_ARRAY:
+      out.kind = RedisReply::Kind::list;
+      for (std::size_t i = 0; i < reply.elements; ++i) {
+        const redisReply& element = *reply.element[i];
+        if (element.type == REDIS_REPLY_STRING) out.list.emplace_back(element.str, element.len);
+      }
+      break;
+    default: break;
+  }
+  return out;
+}
+
+redisContext* connect(const UnixAddress& address) {
+  return redisConnectUnixNonBlock(address.path.c_str());
+}
+redisContext* connect(const TcpAddress& address) {
+  return redisConnectNonBlock(address.host.c_str(), address.port);
+}
+
+}  // namespace
+
+void RedisConnection::Close::operator()(redisContext* context) const { redisFree(context); }
+
+RedisConnection::RedisConnection(RedisAddress address) : address_(std::move(address)) {}
+RedisConnection::~RedisConnection() = default;
+
+Result<std::vector<RedisReply>> RedisConnection::call(std::span<const RedisCommand> commands,
+                                                      Instant deadline) {
+  PARLEY_CHECK(ensure_open(deadline));
+  std::vector<const char*> words;
+  std::vector<std::size_t> sizes;
+  for (const RedisCommand& command : commands) {
+    words.clear();
+    sizes.clear();
+    for (const std::string& word : command) {
+      words.push_back(word.data());
+      sizes.push_back(word.size());
+    }
+    const int count = static_cast<int>(words.size());
+    if (redisAppendCommandArgv(context_.get(), count, words.data(), sizes.data()) != REDIS_OK) {
+      return lost("append");
+    }
+  }
+  PARLEY_CHECK(send(deadline));
+  std::vector<RedisReply> replies;
+  replies.reserve(commands.size());
+  while (replies.size() < commands.size()) {
+    PARLEY_TRY(RedisReply reply, receive(deadline));
+    replies.push_back(std::move(reply));
+  }
+  return replies;
+}
+
+// A context with an error is dead for good (hiredis): a new one each time.
+Status RedisConnection::ensure_open(Instant deadline) {
+  if (context_ != nullptr) return {};
+  context_.reset(std::visit([](const auto& address) { return connect(address); }, address_));
+  if (context_ == nullptr) return fail(Errc::retry_later, "redis: no memory");
+  if (context_->err != 0) return lost("connect");
+  // Writable: connected, or refused, which the first write will say.
+  return await(POLLOUT, deadline);
+}
+
+// Reads while it writes: of a long pipeline Redis would otherwise wait for us to take the replies,
+// and we for it to take the commands.
+Status RedisConnection::send(Instant deadline) {
+  int done = 0;
+  while (redisBufferWrite(context_.get(), &done) == REDIS_OK) {
+    if (done != 0) return {};
+    PARLEY_CHECK(await(POLLIN | POLLOUT, deadline));
+    if (redisBufferRead(context_.get()) != REDIS_OK) break;
+  }
+  return lost("send");
+}
+
+Result<RedisReply> RedisConnection::receive(Instant deadline) {
+  while (true) {
+    void* raw = nullptr;
+    if (redisGetReplyFromReader(context_.get(), &raw) != REDIS_OK) return lost("receive");
+    const std::unique_ptr<void, decltype(&freeReplyObject)> reply(raw, &freeReplyObject);
+    if (reply != nullptr) return converted(*static_cast<const redisReply*>(raw));
+    PARLEY_CHECK(await(POLLIN, deadline));
+    if (redisBufferRead(context_.get()) != REDIS_OK) return lost("receive");
+  }
+}
+
+Status RedisConnection::await(short events, Instant deadline) {
+  while (true) {
+    const Duration left = deadline - monotonic_now();
+    if (left <= Duration::zero()) return lost("no answer in time");
+    pollfd watched{context_->fd, events, 0};
+    const int ready = poll(&watched, 1, static_cast<int>(to_ms(left)) + 1);
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return lost("poll");
+  }
+}
+
+tl::unexpected<Error> RedisConnection::lost(const std::string& what) {
+  std::string detail = "redis: " + what;
+  if (context_->err != 0) detail += ": " + std::string(context_->errstr);
+  context_.reset();
+  return fail(Errc::retry_later, std::move(detail));
+}
+
+}  // namespace parley
