@@ -140,6 +140,7 @@ Result<std::optional<DeviceRecord>> MemoryUserStore::device_by_token(
 Result<std::optional<DeviceRecord>> MemoryUserStore::device_by_access_token(
     const TokenHash& access) {
   PARLEY_ENTER(*database_);
+  if (access == TokenHash{}) return std::nullopt;
   return device_where(*database_,
                       [&](const DeviceRecord& device) { return device.access_token == access; });
 }
