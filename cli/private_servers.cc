@@ -206,8 +206,10 @@ std::string percent_encoded(const std::string& text) {
     const bool plain =
         std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
     constexpr const char* digits = "0123456789ABCDEF";
-    if (plain) out += c;
-    else out.append({'%', digits[static_cast<unsigned char>(c) >> 4], digits[c & 15]});
+    if (plain)
+      out += c;
+    else
+      out.append({'%', digits[static_cast<unsigned char>(c) >> 4], digits[c & 15]});
   }
   return out;
 }
