@@ -57,7 +57,7 @@ void Broker::on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string
 }
 
 void Broker::on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
-  if (header.kind == EnvelopeKind::reply) return on_reply(worker, header, std::move(bytes));
+  if (header.kind == EnvelopeKind::reply) return dispatcher_.answer(worker, header.id, std::move(bytes));
   if (header.kind == EnvelopeKind::deliver) return on_deliver(worker, header, std::move(bytes));
   if (header.kind == EnvelopeKind::drain) {
     if (worker.worker->draining) return;
@@ -78,17 +78,6 @@ void Broker::on_request(Peer& gateway, const EnvelopeHeader& header, std::string
   if (draining_) return turn_away(gateway.key, header.id, Errc::going_away);
   const auto ttl = std::chrono::milliseconds(header.ttl_ms);
   dispatcher_.accept(header, std::move(bytes), ttl - backlog_age_);
-}
-
-void Broker::on_reply(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
-  if (!dispatcher_.answer(worker, header.id)) return;
-  Peer* gateway = peers_.asker(header.id);
-  if (gateway == nullptr) {
-    ++output_.counters.orphan_replies;
-    return;
-  }
-  ++output_.counters.replies;
-  output_.send(gateway->key, std::move(bytes));
 }
 
 void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes) {

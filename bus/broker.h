@@ -62,7 +62,6 @@ class Broker {
   void on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string bytes);
   void on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_request(Peer& gateway, const EnvelopeHeader& header, std::string bytes);
-  void on_reply(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_status(const PeerKey& from);
 

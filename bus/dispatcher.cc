@@ -57,11 +57,11 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
   Service& service = services_[parley::service_of(header.verb)];
   if (!service.ever_offered && !grace_) {
     ++output_.counters.no_service;
-    return refuse(header, Errc::no_service);
+    return answer_error(header.id, header.verb, Errc::no_service);
   }
   if (ttl <= Duration::zero()) {
     ++output_.counters.expired;
-    return refuse(header, Errc::retry_later);
+    return answer_error(header.id, header.verb, Errc::retry_later);
   }
   const SlabIndex lane = lanes_.find({header.key, parley::service_of(header.verb)});
   Peer* worker =
@@ -73,7 +73,7 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
       held_bytes_ + bytes.size() > options_.held_bytes_max) {
     ++output_.counters.busy;
     ++service.busy;
-    return refuse(header, Errc::retry_later);
+    return answer_error(header.id, header.verb, Errc::retry_later);
   }
   ++output_.counters.requests;
   ++service.requests;
@@ -212,27 +212,39 @@ void Dispatcher::park(SlabIndex at) {
   if (parked_.size() > options_.parked_max) parked_.pop_front();
 }
 
-bool Dispatcher::answer(Peer& peer, const RequestId& id) {
-  WorkerState& worker = *peer.worker;
+void Dispatcher::answer(Peer& peer, const RequestId& id, std::string bytes) {
   const SlabIndex at = requests_.find(id);
   if (at == no_index || requests_[at].place != Request::Place::outstanding ||
       lanes_[requests_[at].lane].worker != &peer) {
     ++output_.counters.late_replies;
-    const auto ghost = worker.ghosts.find(id);
-    if (ghost == worker.ghosts.end()) return false;
-    --worker.held_messages;
-    worker.held_bytes -= ghost->second;
-    worker.ghosts.erase(ghost);
-    pump(peer);
-    return false;
+    bury_ghost(*peer.worker, id);
+    return pump(peer);
   }
+  pass_on(id, std::move(bytes));  // before pump(): somebody waits for it
   const SlabIndex lane = requests_[at].lane;
   take_out(at);
   const bool lane_goes_on = lanes_[lane].requests.size > 1;
   forget(at);
   if (lane_goes_on) move_lane_if_free(lane);
   pump(peer);
-  return true;
+}
+
+void Dispatcher::bury_ghost(WorkerState& worker, const RequestId& id) {
+  const auto ghost = worker.ghosts.find(id);
+  if (ghost == worker.ghosts.end()) return;
+  --worker.held_messages;
+  worker.held_bytes -= ghost->second;
+  worker.ghosts.erase(ghost);
+}
+
+void Dispatcher::pass_on(const RequestId& id, std::string reply) {
+  Peer* gateway = peers_.asker(id);
+  if (gateway == nullptr) {
+    ++output_.counters.orphan_replies;
+    return;
+  }
+  ++output_.counters.replies;
+  output_.send(gateway->key, std::move(reply));
 }
 
 void Dispatcher::pump(Peer& peer) {
@@ -383,22 +395,13 @@ void Dispatcher::end_grace() {
   }
 }
 
-void Dispatcher::refuse(const EnvelopeHeader& header, Errc code) {
-  answer_error(header.id, header.verb, code);
-}
-
 void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, Errc code) {
-  Peer* gateway = peers_.asker(id);
-  if (gateway == nullptr) {
-    ++output_.counters.orphan_replies;
-    return;
-  }
   const EnvelopeHeader reply{.kind = EnvelopeKind::reply,
                              .verb = verb,
                              .error = static_cast<std::uint16_t>(code),
                              .id = id,
                              .retry_after_ms = is_retryable(code) ? options_.retry_hint_ms : 0};
-  output_.send(gateway->key, encode(reply, {}));
+  pass_on(id, encode(reply, {}));
 }
 
 }  // namespace parley

@@ -53,8 +53,8 @@ class Dispatcher {
 
   // A new request of a registered gateway. What cannot be taken is answered with an error at once.
   void accept(const EnvelopeHeader& header, std::string bytes, Duration ttl);
-  // A worker answered. Returns whether it is the answer that is waited for; if not it is to be dropped.
-  bool answer(Peer& worker, const RequestId& id);
+  // A worker answered: goes to the gateway if the request is assigned to that worker, else it is late.
+  void answer(Peer& worker, const RequestId& id, std::string bytes);
 
   void add_worker(Peer& worker);
   void drain_worker(Peer& worker);
@@ -92,7 +92,8 @@ class Dispatcher {
   bool may_be_moved(const Lane& lane) const;
   void move_slow_lanes(Peer& worker);
   void leave_behind(SlabIndex at);
-  void refuse(const EnvelopeHeader& header, Errc code);
+  void bury_ghost(WorkerState& worker, const RequestId& id);
+  void pass_on(const RequestId& id, std::string reply);
   void answer_error(const RequestId& id, std::uint16_t verb, Errc code);
 
   const BrokerOptions& options_;

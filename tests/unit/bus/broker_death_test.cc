@@ -1,0 +1,253 @@
+// Workers die, drain, and are too slow; requests are poison. Nothing is lost, order holds.
+#include <algorithm>
+
+#include "tests/unit/bus/broker_harness.h"
+
+namespace parley::test {
+namespace {
+
+using Numbers = std::vector<std::uint64_t>;
+using Verdicts = std::map<std::uint64_t, Errc>;
+
+const PeerKey gateway = BrokerHarness::gateway_key("g");
+const PeerKey w1 = BrokerHarness::worker_key("w1");
+const PeerKey w2 = BrokerHarness::worker_key("w2");
+
+// "w1" holds what was asked before "w2" came.
+struct Pair : BrokerHarness {
+  explicit Pair(PeerCredit credit = {}, BrokerOptions options = {})
+      : BrokerHarness(options), credit_(credit) {
+    register_gateway("g");
+    register_worker("w1", credit);
+  }
+  void second(PeerCredit credit) { register_worker("w2", credit); }
+  void second() { second(credit_); }
+
+ private:
+  PeerCredit credit_;
+};
+
+TEST(WorkerDeath, RedeliversOutstandingAndQueuedInOrderOfArrival) {
+  Pair bus({.messages = 3});
+  for (std::uint64_t i = 1; i <= 6; ++i) bus.request(i, i % 2);
+  EXPECT_EQ(bus.requests_at("w1"), (Numbers{1, 2, 3}));
+  bus.reply("w1", 2);  // 4 is sent
+  bus.second({});
+  bus.unreachable(w1);
+  bus.request(7, 1);
+  const auto received = bus.take(w2, EnvelopeKind::request);
+  Numbers order;
+  std::map<std::uint64_t, int> attempts;
+  for (const auto& r : received) {
+    order.push_back(r.header.id.number);
+    attempts[r.header.id.number] = r.header.attempt;
+  }
+  EXPECT_EQ(order, (Numbers{1, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(attempts, (std::map<std::uint64_t, int>{{1, 2}, {3, 2}, {4, 2}, {5, 1}, {6, 1}, {7, 1}}));
+  for (const std::uint64_t number : order) bus.reply("w2", number);
+  EXPECT_EQ(bus.verdicts().size(), 7U);
+}
+
+TEST(WorkerDeath, OfASilentWorkerIsNoticedAndItsLateAnswersIgnored) {
+  Pair bus;
+  bus.request(1, 1);
+  bus.second();
+  bus.pass(1'500ms, {gateway, w2});
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{1}));
+  bus.reply("w1", 1);
+  EXPECT_TRUE(bus.verdicts().empty());
+  EXPECT_EQ(bus.take(w1, EnvelopeKind::not_registered).size(), 1U) << "it must register again";
+  bus.reply("w2", 1);
+  EXPECT_EQ(bus.verdicts().size(), 1U);
+}
+
+TEST(WorkerDeath, DoesNotLetNewerRequestsOfAKeyOvertake) {
+  Pair bus({.messages = 2});
+  for (std::uint64_t i = 1; i <= 4; ++i) bus.request(i, 9);
+  bus.second({.messages = 1});
+  bus.unreachable(w1);
+  for (std::uint64_t i = 5; i <= 6; ++i) bus.request(i, 9);
+  Numbers order;
+  for (int i = 0; i < 6; ++i) {
+    const Numbers next = bus.requests_at("w2");
+    ASSERT_EQ(next.size(), 1U);
+    order.push_back(next[0]);
+    bus.reply("w2", next[0]);
+  }
+  EXPECT_EQ(order, (Numbers{1, 2, 3, 4, 5, 6}));
+}
+
+TEST(SlowWorker, LosesTheKeyToAnotherWhichGetsItInOrder) {
+  Pair bus;
+  const std::vector<PeerKey> alive{gateway, w1, w2};
+  bus.request(1, 9);
+  bus.request(2, 9);
+  bus.second();
+  bus.pass(2'400ms, alive);
+  EXPECT_TRUE(bus.requests_at("w2").empty());
+  bus.pass(100ms, alive);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{1, 2}));
+  bus.request(3, 9);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{3}));
+  bus.reply("w1", 1);
+  EXPECT_TRUE(bus.verdicts().empty()) << "assigned to another since";
+  EXPECT_EQ(bus.counters().late_replies, 1U);
+  for (std::uint64_t i = 1; i <= 3; ++i) bus.reply("w2", i);
+  EXPECT_EQ(bus.verdicts().size(), 3U);
+}
+
+TEST(SlowWorker, KeepsItsCreditUsedUntilItsLateAnswer) {
+  Pair bus({.messages = 1});
+  const std::vector<PeerKey> alive{gateway, w1, w2};
+  bus.request(1, 9);
+  bus.second();
+  bus.pass(2'500ms, alive);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{1}));
+  bus.requests_at("w1");
+  bus.request(2, 2);
+  bus.request(3, 3);
+  EXPECT_TRUE(bus.requests_at("w1").empty()) << "it still holds 1";
+  bus.reply("w2", 1);
+  bus.reply("w1", 1);
+  const std::size_t sent = bus.requests_at("w1").size() + bus.requests_at("w2").size();
+  EXPECT_GE(sent, 1U);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, answered}}));
+}
+
+TEST(SlowWorker, KeepsTheKeyIfThereIsNoOther) {
+  Pair bus;
+  bus.request(1, 9);
+  bus.pass(5s, {gateway, w1});
+  bus.reply("w1", 1);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, answered}}));
+}
+
+TEST(SlowWorker, IsNoVerdictOfPoison) {
+  Pair bus;
+  bus.second();
+  const std::vector<PeerKey> alive{gateway, w1, w2};
+  bus.request(1, 9, 20s);
+  bus.pass(20s, alive);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::retry_later}}));
+  EXPECT_EQ(bus.counters().parked, 0U);
+  EXPECT_EQ(bus.counters().sent, 3U) << "amplification is bounded";
+}
+
+// Kills whoever holds a request, `deaths` times; a fresh incarnation of the same worker follows.
+void kill_repeatedly(Pair& bus, int deaths) {
+  for (int i = 0; i < deaths; ++i) {
+    bus.register_worker("w1", {}, static_cast<std::uint64_t>(i + 2));
+  }
+}
+
+TEST(Poison, IsParkedAfterThreeDeathsAndAnsweredDefinitely) {
+  Pair bus;
+  bus.request(1, 9);
+  kill_repeatedly(bus, 2);
+  EXPECT_TRUE(bus.verdicts().empty());
+  kill_repeatedly(bus, 3);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::internal}}));
+  ASSERT_EQ(bus.broker.parked().size(), 1U);
+  EXPECT_EQ(bus.broker.parked()[0].id, BrokerHarness::id(1));
+  EXPECT_EQ(bus.broker.parked()[0].verb, verb_send);
+  EXPECT_EQ(bus.broker.parked()[0].key, 9U);
+  EXPECT_EQ(bus.broker.parked()[0].bytes, 97U);
+  EXPECT_EQ(bus.status().services(0).poisoned(), 1U);
+  EXPECT_EQ(bus.broker.held(), 0U);
+}
+
+TEST(Poison, CondemnsOnlyTheCulprit) {
+  Pair bus;
+  constexpr std::uint64_t culprit = 5;
+  for (std::uint64_t i = 1; i <= 10; ++i) bus.request(i, i);
+  // Workers die as soon as they have received the culprit; all else they answer, but only then.
+  Verdicts verdicts;
+  std::uint64_t boot = 1;
+  for (int round = 0; round < 100 && bus.broker.held() > 0; ++round) {
+    const Numbers got = bus.requests_at("w1", boot);
+    if (std::ranges::find(got, culprit) != got.end()) {
+      bus.register_worker("w1", {}, ++boot);
+    } else {
+      for (const std::uint64_t number : got) bus.reply("w1", number, boot);
+    }
+    verdicts.merge(bus.verdicts());
+  }
+  EXPECT_EQ(boot, 4U) << "three workers died";
+  ASSERT_EQ(verdicts.size(), 10U);
+  for (const auto& [number, verdict] : verdicts)
+    EXPECT_EQ(verdict, number == culprit ? Errc::internal : answered) << number;
+}
+
+TEST(Poison, LastAttemptsAreOutstandingOneAtATime) {
+  Pair bus;
+  for (std::uint64_t i = 1; i <= 5; ++i) bus.request(i, i);
+  kill_repeatedly(bus, 2);
+  EXPECT_EQ(bus.requests_at("w1", 3), (Numbers{1}));
+  bus.reply("w1", 1, 3);
+  EXPECT_EQ(bus.requests_at("w1", 3), (Numbers{2}));
+}
+
+TEST(Poison, TheParkedAreBoundedAndTheOldestForgotten) {
+  Pair bus({}, {.parked_max = 2});
+  std::uint64_t boot = 1;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    bus.request(number, number);
+    for (int death = 0; death < 3; ++death) bus.register_worker("w1", {}, ++boot);
+  }
+  EXPECT_EQ(bus.counters().parked, 3U);
+  ASSERT_EQ(bus.broker.parked().size(), 2U);
+  EXPECT_EQ(bus.broker.parked()[0].id.number, 2U);
+}
+
+TEST(WorkerDrain, GivesItNothingNewAndMovesWhatWaits) {
+  Pair bus({.messages = 1});
+  bus.request(1, 1);
+  bus.request(2, 2);
+  bus.request(3, 1);
+  bus.second({});
+  bus.say(w1, EnvelopeKind::drain);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{2})) << "3 waits for 1, which w1 still holds";
+  bus.request(4, 1);
+  bus.request(5, 5);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{5}));
+  bus.reply("w1", 1);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{3, 4}));
+  EXPECT_EQ(bus.requests_at("w1"), (Numbers{1}));
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, answered}}));
+}
+
+TEST(WorkerDrain, EndsWithByeAndCountsNoAttempt) {
+  Pair bus;
+  bus.second({});
+  for (std::uint64_t boot = 1; boot <= 5; ++boot) {
+    bus.register_worker("w1", {}, boot);
+  }
+  bus.unreachable(w2);
+  bus.request(1, 1);
+  for (std::uint64_t boot = 5; boot <= 9; ++boot) {
+    const PeerKey now_here = BrokerHarness::worker_key("w1", boot);
+    bus.say(now_here, EnvelopeKind::drain);
+    bus.say(now_here, EnvelopeKind::bye);
+    bus.register_worker("w1", {}, boot + 1);
+    const auto got = bus.take(BrokerHarness::worker_key("w1", boot + 1), EnvelopeKind::request);
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].header.attempt, 1);
+  }
+  EXPECT_EQ(bus.counters().parked, 0U);
+}
+
+TEST(WorkerDrain, OfTheOnlyWorkerHoldsWhatWaitsForTheNext) {
+  Pair bus({.messages = 1});
+  bus.request(1, 1);
+  bus.request(2, 2);
+  bus.say(w1, EnvelopeKind::drain);
+  bus.request(3, 3);
+  bus.reply("w1", 1);
+  EXPECT_EQ(bus.requests_at("w1"), (Numbers{1}));
+  bus.say(w1, EnvelopeKind::bye);
+  bus.second({});
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{2, 3}));
+}
+
+}  // namespace
+}  // namespace parley::test
