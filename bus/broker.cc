@@ -57,7 +57,8 @@ void Broker::on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string
 }
 
 void Broker::on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
-  if (header.kind == EnvelopeKind::reply) return dispatcher_.answer(worker, header.id, std::move(bytes));
+  if (header.kind == EnvelopeKind::reply)
+    return dispatcher_.answer(worker, header.id, std::move(bytes));
   if (header.kind == EnvelopeKind::deliver) return on_deliver(worker, header, std::move(bytes));
   if (header.kind == EnvelopeKind::drain) {
     if (worker.worker->draining) return;

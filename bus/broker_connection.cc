@@ -33,8 +33,9 @@ void BrokerConnection::open() {
   ++epoch_;
   boot_ = options_.boot.value_or(BootId{secure_random_id()});
 
-  ZmqSocket socket = ZmqSocket::dealer(context_, {.identity = fresh_identity(options_.identity_letter),
-                                                  .send_hwm = options_.send_hwm});
+  ZmqSocket socket =
+      ZmqSocket::dealer(context_, {.identity = fresh_identity(options_.identity_letter),
+                                   .send_hwm = options_.send_hwm});
   ZmqSocket events = socket.monitor(context_);
   if (const Status status = socket.connect(options_.endpoint); !status)
     log::error("bus.bad_endpoint", {{"detail", status.error().detail}});
@@ -80,7 +81,8 @@ bool BrokerConnection::flush(ZmqSocket& socket) {
 }
 
 void BrokerConnection::leave(Duration linger) {
-  if (link_.is_registered()) outbox_.push_back(encode(EnvelopeHeader{.kind = EnvelopeKind::bye}, {}));
+  if (link_.is_registered())
+    outbox_.push_back(encode(EnvelopeHeader{.kind = EnvelopeKind::bye}, {}));
   left_ = true;
   ticks_.stop();
   reopening_.stop();

@@ -161,12 +161,13 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
                                                             Metrics& metrics) {
   auto impl = std::make_unique<Impl>(loop, std::move(options), metrics);
   // Gateways' credit is ours to bound; what workers get is bounded by the credit that they granted.
+  const ZmqSocket::RouterOptions to_gateways{.send_hwm = impl->options.gateway_messages_max,
+                                             .receive_hwm = 1'000};
+  constexpr ZmqSocket::RouterOptions to_workers{.send_hwm = 0, .receive_hwm = 10'000};
   PARLEY_CHECK(impl->open(Side::gateways, impl->options.gateways,
-                          ZmqSocket::router(impl->context,
-                                            {.send_hwm = impl->options.gateway_messages_max,
-                                             .receive_hwm = 1'000})));
+                          ZmqSocket::router(impl->context, to_gateways)));
   PARLEY_CHECK(impl->open(Side::workers, impl->options.workers,
-                          ZmqSocket::router(impl->context, {.send_hwm = 0, .receive_hwm = 10'000})));
+                          ZmqSocket::router(impl->context, to_workers)));
   impl->ticks.every(tick_every);
   return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
 }
@@ -174,6 +175,8 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
 void BrokerProcess::drain(Duration limit) {
   if (std::exchange(impl_->is_draining, true)) return;
   impl_->drain_until = impl_->loop.now() + limit;
+  // What is sent last must get out: the process ends right after.
+  for (const auto& socket : impl_->sockets) socket->for_sending().set_linger(goodbye_linger);
   impl_->broker.drain(impl_->loop.now());
   impl_->perform();
 }

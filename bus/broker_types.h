@@ -23,8 +23,8 @@ struct BrokerOptions {
   Duration ping_every = 500ms;  // a peer that is silent so long is pinged,
   Duration dead_after = 1500ms;  // and is dead when it stays silent
   Duration attempt_timeout = 2500ms;  // a live worker keeps a request no longer if there is another
-  // A service that nobody offers is awaited for so long after the start: after a restart gateways are often
-  // back before workers, and their clients should see a slow answer, not an error.
+  // A service that nobody offers is awaited for so long after the start: after a restart gateways are
+  // often back before workers, and their clients should see a slow answer, not an error.
   Duration startup_grace = 3s;
   std::size_t queue_messages_max = 20'000;    // waiting per service; more: the newest gets retry_later
   std::size_t queue_bytes_max = 64 << 20;     // likewise

@@ -99,8 +99,10 @@ void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
               },
           .on_leaving = [] {},
           .on_down = [this, via] { links[via].unanswered = 0; },
-          .on_message = [this, via](const EnvelopeHeader& header,
-                                    std::string bytes) { on_message(via, header, std::move(bytes)); },
+          .on_message =
+              [this, via](const EnvelopeHeader& header, std::string bytes) {
+                on_message(via, header, std::move(bytes));
+              },
           .is_alive = handlers.is_alive ? handlers.is_alive : [] { return true; }});
 }
 

@@ -71,7 +71,8 @@ class Dispatcher {
 
  private:
   Service& service_of(const Request& request);
-  Peer* pick(const Service& service, std::uint64_t key, std::size_t bytes, const Peer* except) const;
+  Peer* pick(const Service& service, std::uint64_t key, std::size_t bytes,
+             const Peer* except) const;
   bool has_room(const Peer& worker, std::size_t bytes, unsigned attempts) const;
   bool queue_is_full(const Service& service, std::size_t bytes) const;
 

@@ -18,7 +18,8 @@
 namespace parley {
 namespace {
 
-constexpr int zero_copy_receive = 10;  // ZMQ_ZERO_COPY_RECV: hidden in the packaged header, accepted by it
+// ZMQ_ZERO_COPY_RECV: hidden in the packaged header, accepted by the library.
+constexpr int zero_copy_receive = 10;
 constexpr std::string_view ipc_scheme = "ipc://";
 
 class Frame {

@@ -33,7 +33,8 @@ TEST(RequestReply, DeliveriesReachTheirGatewayOrComeBack) {
   worker.consumer.deliver(InstanceId{}, 7, "for all");
   worker.consumer.deliver(instance_id("nobody"), 7, "for nobody");
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] {
-    return one.deliveries.size() == 2 && two.deliveries.size() == 1 && worker.unreachable.size() == 1;
+    return one.deliveries.size() == 2 && two.deliveries.size() == 1 &&
+           worker.unreachable.size() == 1;
   }));
   EXPECT_EQ(one.deliveries, (std::vector<std::string>{"for one", "for all"}));
   EXPECT_EQ(two.deliveries, (std::vector<std::string>{"for all"}));

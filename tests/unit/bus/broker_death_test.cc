@@ -43,7 +43,8 @@ TEST(WorkerDeath, RedeliversOutstandingAndQueuedInOrderOfArrival) {
     attempts[r.header.id.number] = r.header.attempt;
   }
   EXPECT_EQ(order, (Numbers{1, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(attempts, (std::map<std::uint64_t, int>{{1, 2}, {3, 2}, {4, 2}, {5, 1}, {6, 1}, {7, 1}}));
+  const std::map<std::uint64_t, int> expected{{1, 2}, {3, 2}, {4, 2}, {5, 1}, {6, 1}, {7, 1}};
+  EXPECT_EQ(attempts, expected);
   for (const std::uint64_t number : order) bus.reply("w2", number);
   EXPECT_EQ(bus.verdicts().size(), 7U);
 }
@@ -59,6 +60,30 @@ TEST(WorkerDeath, OfASilentWorkerIsNoticedAndItsLateAnswersIgnored) {
   EXPECT_EQ(bus.take(w1, EnvelopeKind::not_registered).size(), 1U) << "it must register again";
   bus.reply("w2", 1);
   EXPECT_EQ(bus.verdicts().size(), 1U);
+}
+
+TEST(WorkerDeath, RedeliversInOrderOfArrivalWhateverTheWayToTheDeadWorker) {
+  Pair bus({.messages = 1});
+  bus.request(1, 1);
+  bus.request(2, 2);
+  bus.second();
+  bus.request(3, 3);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{3}));
+  bus.unreachable(w1);  // 1 and 2 queue at w2, behind 3
+  bus.register_worker("w3");
+  bus.unreachable(w2);
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{1, 2, 3}));
+}
+
+TEST(WorkerDeath, DoesNotRedeliverWhatHasExpired) {
+  Pair bus;
+  bus.request(1, 1, 300ms);
+  bus.request(2, 2);
+  bus.second();
+  bus.stand_still(400ms);
+  bus.unreachable(w1);
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{2}));
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::retry_later}}));
 }
 
 TEST(WorkerDeath, DoesNotLetNewerRequestsOfAKeyOvertake) {
@@ -218,18 +243,14 @@ TEST(WorkerDrain, GivesItNothingNewAndMovesWhatWaits) {
 
 TEST(WorkerDrain, EndsWithByeAndCountsNoAttempt) {
   Pair bus;
-  bus.second({});
-  for (std::uint64_t boot = 1; boot <= 5; ++boot) {
-    bus.register_worker("w1", {}, boot);
-  }
-  bus.unreachable(w2);
   bus.request(1, 1);
-  for (std::uint64_t boot = 5; boot <= 9; ++boot) {
-    const PeerKey now_here = BrokerHarness::worker_key("w1", boot);
-    bus.say(now_here, EnvelopeKind::drain);
-    bus.say(now_here, EnvelopeKind::bye);
+  for (std::uint64_t boot = 1; boot <= 5; ++boot) {
+    const PeerKey leaving = BrokerHarness::worker_key("w1", boot);
+    bus.say(leaving, EnvelopeKind::drain);
+    bus.say(leaving, EnvelopeKind::bye);
     bus.register_worker("w1", {}, boot + 1);
-    const auto got = bus.take(BrokerHarness::worker_key("w1", boot + 1), EnvelopeKind::request);
+    const auto next = BrokerHarness::worker_key("w1", boot + 1);
+    const auto got = bus.take(next, EnvelopeKind::request);
     ASSERT_EQ(got.size(), 1U);
     EXPECT_EQ(got[0].header.attempt, 1);
   }

@@ -59,7 +59,8 @@ class BrokerHarness {
             .id = {.gateway = instance_id(name), .boot = BootId{boot}}};
   }
 
-  static RequestId id(std::uint64_t number, const std::string& gateway = "g", std::uint64_t boot = 1) {
+  static RequestId id(std::uint64_t number, const std::string& gateway = "g",
+                      std::uint64_t boot = 1) {
     return {instance_id(gateway), BootId{boot}, number};
   }
   // A c2c request of gateway "g" (boot 1); the body is its number.

@@ -33,7 +33,8 @@ struct ModelWorker {
   std::uint32_t credit_messages = 0;
   std::size_t credit_bytes = 0;
   bool answers_pings = true;
-  std::vector<std::pair<RequestId, std::size_t>> held = {};  // received and not answered, with bytes
+  // Received and not answered, with bytes.
+  std::vector<std::pair<RequestId, std::size_t>> held = {};
 
   std::size_t held_bytes() const {
     std::size_t sum = 0;
