@@ -357,13 +357,14 @@ void Gateway::drain(std::function<void()> done) {
 }
 
 void Gateway::check_drained() {
+  if (!draining_->done) return;
   const Instant now = loop_.now();
   const bool all_gone = connections_.size() == 0;
   if (all_gone) draining_->until = std::min(draining_->until, now + last_report_wait);
   if (!(all_gone && routes_.idle()) && now < draining_->until) return;
   log::info("gateway.drained", {{"connections_cut", connections_.size()}});
   connections_.for_each([](Connection& connection) { connection.abort(); });
-  if (const auto done = std::exchange(draining_->done, {})) done();
+  std::exchange(draining_->done, {})();
 }
 
 }  // namespace parley

@@ -16,8 +16,6 @@ int complain(const char* event, int code, const Error& error) {
 }
 
 Result<std::vector<ServerKey>> load_keys(const std::vector<std::string>& files) {
-  if (files.empty() || files.size() > 2)
-    return fail(Errc::config, "gateway.keys needs one file, or two while keys are being changed");
   std::vector<ServerKey> keys;
   for (const std::string& file : files) {
     PARLEY_TRY(const ServerKey key, load_key_file(file));
@@ -41,6 +39,8 @@ Status write_ports(const std::string& path, const std::vector<std::uint16_t>& po
 }
 
 int serve(const GatewaySettings& settings) {
+  if (const auto checked = check(settings); !checked)
+    return complain("gateway.bad_configuration", exit_config, checked.error());
   init_crypto();
   const auto keys = load_keys(settings.key_files);
   if (!keys) return complain("gateway.bad_keys", exit_config, keys.error());

@@ -71,4 +71,16 @@ void declare(Config& config, GatewaySettings& s) {
                 "How long to wait for outstanding answers when stopping");
 }
 
+Status check(const GatewaySettings& s) {
+  if (s.name.empty() || s.name.size() > 64)
+    return fail(Errc::config, "gateway.name needs 1 to 64 bytes");
+  if (s.listen.empty()) return fail(Errc::config, "gateway.listen is empty");
+  if (s.brokers.empty()) return fail(Errc::config, "bus.brokers is empty");
+  if (s.key_files.empty() || s.key_files.size() > 2)
+    return fail(Errc::config, "gateway.keys needs one file, or two while keys are being changed");
+  if (s.queue.soft_bytes >= s.queue.hard_bytes)
+    return fail(Errc::config, "limits.queue_soft_bytes must be below limits.queue_hard_bytes");
+  return {};
+}
+
 }  // namespace parley

@@ -17,7 +17,7 @@ struct GatewaySettings {
   std::vector<std::string> listen = {"127.0.0.1:7100"};
   std::string port_file;
   std::vector<std::string> key_files;
-  std::vector<std::string> brokers = {"ipc:///run/parley/broker-gateways"};
+  std::vector<std::string> brokers = {"ipc:///run/parley/broker-1.gateways"};
   std::string metrics_listen;
   bool reuse_port = false;
 
@@ -40,5 +40,7 @@ struct GatewaySettings {
 
 // Declares every key. `settings` must outlive `config`.
 void declare(Config& config, GatewaySettings& settings);
+// What no range of a single key can say. config: which keys do not fit together.
+Status check(const GatewaySettings& settings);
 
 }  // namespace parley

@@ -1,0 +1,90 @@
+#include "tests/integration/gateway/socket_client.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace parley::test {
+
+SocketClient::SocketClient(std::uint16_t port, const Options& options)
+    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (options.receive_buffer != 0)
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  PARLEY_ASSERT(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+}
+
+SocketClient::~SocketClient() {
+  if (fd_ >= 0) close(fd_);
+}
+
+int SocketClient::release() { return std::exchange(fd_, -1); }
+
+bool SocketClient::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool SocketClient::read_some(Duration limit) {
+  pollfd wait{fd_, POLLIN, 0};
+  if (poll(&wait, 1, static_cast<int>(to_ms(limit))) <= 0) return false;
+  std::string buffer(65'536, '\0');
+  const ssize_t count = recv(fd_, buffer.data(), buffer.size(), 0);
+  if (count <= 0) return false;
+  channel_.feed({buffer.data(), static_cast<std::size_t>(count)});
+  return true;
+}
+
+std::optional<GotFrame> SocketClient::receive(Duration limit) {
+  const Instant deadline = monotonic_now() + limit;
+  while (channel_.waiting() == 0) {
+    const Duration left = deadline - monotonic_now();
+    if (left <= Duration::zero() || !read_some(left)) return std::nullopt;
+  }
+  return channel_.next();
+}
+
+bool SocketClient::ended(Duration limit) {
+  const Instant deadline = monotonic_now() + limit;
+  for (;;) {
+    pollfd wait{fd_, POLLIN, 0};
+    const Duration left = deadline - monotonic_now();
+    if (left <= Duration::zero() || poll(&wait, 1, static_cast<int>(to_ms(left)) + 1) <= 0)
+      return false;
+    char byte = 0;
+    if (recv(fd_, &byte, 1, 0) <= 0) return true;
+  }
+}
+
+bool SocketClient::shake_hands() {
+  if (!send(channel_.hello())) return false;
+  while (!channel_.open())
+    if (!read_some(5s)) return false;
+  return true;
+}
+
+bool SocketClient::log_in(std::uint64_t user, std::uint64_t device, unsigned device_class,
+                          std::uint64_t generation) {
+  if (!shake_hands()) return false;
+  const auto reply = ask(Verb::login_password, std::to_string(user) + " " + std::to_string(device) +
+                                                   " " + std::to_string(device_class) + " " +
+                                                   std::to_string(generation));
+  return reply && reply->header.kind == FrameKind::reply;
+}
+
+std::optional<GotFrame> SocketClient::ask(Verb verb, std::string_view body, std::uint64_t target) {
+  return send(channel_.request(verb, ++numbers_, body, target)) ? receive() : std::nullopt;
+}
+
+}  // namespace parley::test

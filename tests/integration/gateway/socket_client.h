@@ -1,0 +1,46 @@
+// A client on a blocking socket, for tests: what it sends is exactly what the test says.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "tests/unit/gateway/channel_peer.h"
+
+namespace parley::test {
+
+class SocketClient {
+ public:
+  struct Options {
+    int receive_buffer = 0;  // 0: the system's
+  };
+  explicit SocketClient(std::uint16_t port) : SocketClient(port, Options{}) {}
+  SocketClient(std::uint16_t port, const Options& options);
+  ~SocketClient();
+  SocketClient(const SocketClient&) = delete;
+  SocketClient& operator=(const SocketClient&) = delete;
+
+  ChannelPeer& channel() { return channel_; }
+  // All of it; false: the peer is gone.
+  bool send(std::string_view bytes);
+  // The next frame from the server; nothing if the connection ends or `limit` passes before.
+  std::optional<GotFrame> receive(Duration limit = 5s);
+  // Whether the server ends the connection within the limit, whatever it says before.
+  bool ended(Duration limit = 5s);
+  // Handshake; then login.password. Whether they succeeded.
+  bool shake_hands();
+  bool log_in(std::uint64_t user, std::uint64_t device = 1, unsigned device_class = 1,
+              std::uint64_t generation = 1);
+  // The answer to a request.
+  std::optional<GotFrame> ask(Verb verb, std::string_view body, std::uint64_t target = 0);
+  // Takes the socket out: it stays open without a client.
+  int release();
+
+ private:
+  bool read_some(Duration limit);
+
+  int fd_;
+  ChannelPeer channel_;
+  std::uint32_t numbers_ = 0;
+};
+
+}  // namespace parley::test
