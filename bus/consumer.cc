@@ -167,7 +167,8 @@ void Consumer::Impl::deliver(InstanceId gateway, std::uint64_t key, std::string_
 void Consumer::Impl::check_drained() {
   const bool answered =
       std::ranges::all_of(links, [](const Link& link) { return link.unanswered == 0; });
-  if (!answered && loop.now() < drain_until) return;
+  const bool finished = answered && (!handlers.is_idle || handlers.is_idle());
+  if (!finished && loop.now() < drain_until) return;
   drain_timer.stop();
   for (const Link& link : links) link.connection->leave(goodbye_linger);
   const auto done = std::exchange(drained, nullptr);

@@ -42,6 +42,9 @@ class Consumer {
     // Whether the process still does its work. While it returns false pings are not answered, so that
     // a worker whose executors hang looks dead to the brokers.
     std::function<bool()> is_alive;
+    // Whether nothing is on its way any more that deliver() will be called for: a drain waits for it, too.
+    // Null: nothing ever is.
+    std::function<bool()> is_idle = {};
   };
 
   Consumer(Loop& loop, ConsumerOptions options, Handlers handlers, Metrics& metrics);
@@ -55,8 +58,8 @@ class Consumer {
   // by `key`, as for requests, so that deliveries of one conversation travel one way.
   void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
 
-  // Tells the brokers to send nothing new; `done` is called once, when every request was answered or
-  // `limit` has passed.
+  // Tells the brokers to send nothing new; `done` is called once, when every request was answered and
+  // is_idle, or `limit` has passed.
   void drain(Duration limit, std::function<void()> done);
   bool healthy() const;
 
