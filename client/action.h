@@ -23,7 +23,7 @@ struct Dial {
 // Requires: a connection is open.
 struct Transmit {
   FrameHeader header;
-  std::string body{};
+  std::string body;
 };
 // Ends the connection, open or not yet, with a close frame if possible. Not answered.
 struct HangUp {};

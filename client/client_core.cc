@@ -45,9 +45,8 @@ Status ClientCore::load(DeviceId fresh_device, Instant now) {
     identity = Identity{.device = fresh_device, .user = {}, .device_token = {}};
     PARLEY_CHECK(log_.save_identity(*identity));
   }
-  const DeviceAge age = identity->user ? DeviceAge::is_known : DeviceAge::is_new;
   session_.set_identity(*std::move(identity));
-  PARLEY_CHECK(conversations_.load(age));
+  PARLEY_CHECK(conversations_.load());
   PARLEY_TRY(auto queued, log_.queued());
   for (Outgoing& message : queued) PARLEY_CHECK(outbox_.add(std::move(message), now));
   return {};

@@ -1,0 +1,112 @@
+#include "workers/c2c_send.h"
+
+#include <cstring>
+#include <tuple>
+
+#include "base/assert.h"
+#include "base/utf8.h"
+#include "proto/limits.h"
+
+namespace parley {
+namespace {
+
+Status check(const wire::SendRequest& message) {
+  if (message.client_id().size() != std::tuple_size_v<ClientMessageId>)
+    return fail(Errc::bad_request, "client_id is not 16 bytes");
+  if (message.body().size() > limits::text_max) return fail(Errc::too_large, "body");
+  if (message.body().empty()) return fail(Errc::bad_request, "empty body");
+  switch (message.kind()) {
+    case wire::MESSAGE_KIND_TEXT:
+      if (!is_utf8(message.body()) || message.body().find('\0') != std::string::npos)
+        return fail(Errc::bad_request, "text is not UTF-8 without NUL");
+      return {};
+    case wire::MESSAGE_KIND_CUSTOM: return {};
+    default: return fail(Errc::bad_request, "unknown kind of message");
+  }
+}
+
+NewEntry entry_of(const Request<wire::SendRequest>& request, std::int64_t time_ms) {
+  NewEntry entry{.conversation = ConversationId{request.header.target},
+                 .sender = request.header.user,
+                 .kind = static_cast<std::uint16_t>(request.body.kind()),
+                 .body = request.body.body(),
+                 .time_ms = time_ms};
+  std::memcpy(entry.client_id.data(), request.body.client_id().data(), entry.client_id.size());
+  return entry;
+}
+
+void fill(const NewEntry& entry, const Appended& appended, wire::Entry& out) {
+  out.set_seq(appended.seq.value);
+  out.set_sender(entry.sender.value);
+  out.set_client_id(entry.client_id.data(), entry.client_id.size());
+  out.set_kind(static_cast<wire::MessageKind>(entry.kind));
+  out.set_body(entry.body.data(), entry.body.size());
+  out.set_time_ms(appended.time_ms);
+}
+
+}  // namespace
+
+Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
+                        const Moment& moment) {
+  Outcome outcome;
+  outcome.answers.resize(requests.size());
+  std::vector<ConversationId> targets;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (Status checked = check(requests[i].body); checked)
+      targets.emplace_back(requests[i].header.target);
+    else
+      outcome.answers[i] = tl::unexpected(std::move(checked).error());
+  }
+  const auto closed = book_.open(targets);
+
+  std::vector<NewEntry> entries;
+  std::vector<std::size_t> places;
+  entries.reserve(targets.size());
+  places.reserve(targets.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!outcome.answers[i]) continue;
+    const auto failure = closed.find(ConversationId{requests[i].header.target});
+    if (failure != closed.end()) {
+      outcome.answers[i] = tl::unexpected(failure->second);
+    } else {
+      entries.push_back(entry_of(requests[i], moment.wall_ms));
+      places.push_back(i);
+    }
+  }
+  if (entries.empty()) return outcome;
+
+  auto results = log_.append(entries);
+  PARLEY_ASSERT(results.size() == entries.size());
+  outcome.deliveries.reserve(entries.size());
+  for (std::size_t j = 0; j < entries.size(); ++j) {
+    const std::size_t i = places[j];
+    if (results[j]) {
+      settle(entries[j], requests[i].header.device, *results[j], outcome, i);
+    } else if (results[j].error().code == Errc::not_found) {
+      book_.forget(entries[j].conversation);
+      outcome.answers[i] = fail(Errc::retry_later, "append: the conversation is not open any more");
+    } else {
+      outcome.answers[i] = tl::unexpected(std::move(results[j]).error());
+    }
+  }
+  return outcome;
+}
+
+void C2cSender::settle(const NewEntry& entry, DeviceId from, const Appended& appended,
+                       Outcome& outcome, std::size_t place) {
+  book_.saw(entry.conversation, appended.seq);
+  reply_.set_seq(appended.seq.value);
+  reply_.set_time_ms(appended.time_ms);
+  outcome.answers[place] = answer_with(reply_);
+
+  fill(entry, appended, *notice_.mutable_entry());
+  const UserId peer = members_of(entry.conversation)->other(entry.sender);
+  outcome.deliveries.push_back({.notice = Notice::c2c_message,
+                                .key = entry.conversation.value,
+                                .target = entry.conversation.value,
+                                .skip_device = from,
+                                .users = {entry.sender, peer},
+                                .body = notice_.SerializeAsString()});
+}
+
+}  // namespace parley

@@ -1,0 +1,146 @@
+#include "workers/courier.h"
+
+#include <iterator>
+
+#include "base/log.h"
+#include "proto/delivery.h"
+
+namespace parley {
+namespace {
+
+constexpr std::size_t gateways_remembered = 1'024;
+constexpr Duration ask_again_after = 1s;
+
+PackedDelivery report_wanted(InstanceId gateway, std::uint64_t lane) {
+  PackedDelivery message{gateway, lane, {}};
+  DeliveryItem item;
+  item.notice = static_cast<std::uint16_t>(Notice::route_report_wanted);
+  append_delivery(item, message.items);
+  return message;
+}
+
+template <typename... Cases>
+struct Visitor : Cases... {
+  using Cases::operator()...;
+};
+
+std::size_t bytes_of(const std::vector<Delivery>& deliveries) {
+  std::size_t bytes = 0;
+  for (const Delivery& delivery : deliveries)
+    bytes += sizeof delivery + delivery.users.size() * sizeof(UserId) + delivery.body.size();
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t bytes_of(const CourierTask& task) {
+  return std::visit(Visitor{[](const Job& job) { return bytes_of(job); },
+                            [](const std::vector<Delivery>& all) { return bytes_of(all); },
+                            [](const Unreachable& unreachable) {
+                              return sizeof unreachable + unreachable.items.size();
+                            }},
+                    task);
+}
+
+Courier::Courier(RouteStore& routes, ServiceSet services, std::size_t brokers, Metrics& metrics)
+    : routes_(routes),
+      services_(std::move(services)),
+      lanes_(lane_count(brokers)),
+      asked_again_(gateways_remembered),
+      broadcasts_(
+          metrics.counter("parley_worker_broadcasts_total",
+                          "Batches of deliveries sent to every gateway for want of routes")),
+      unreachables_(metrics.counter("parley_worker_unreachable_total",
+                                    "Deliveries to gateways that the bus does not know")) {}
+
+void Courier::work(std::vector<CourierTask>& batch, const Moment& moment, const Emit& emit) {
+  std::vector<Job> jobs;
+  std::vector<Delivery> deliveries;
+  for (CourierTask& task : batch) {
+    std::visit(
+        Visitor{[&](Job& job) { jobs.push_back(std::move(job)); },
+                [&](std::vector<Delivery>& all) {
+                  std::ranges::move(all, std::back_inserter(deliveries));
+                },
+                [&](Unreachable& unreachable) { forget_route(unreachable, moment.now, emit); }},
+        task);
+  }
+  // Reports after stale routes: a route that is left over corrects itself, one that is missing does
+  // not.
+  if (!jobs.empty()) answer(std::move(jobs), moment, emit);
+  if (!deliveries.empty()) deliver(deliveries, moment.now, emit);
+}
+
+void Courier::answer(std::vector<Job> jobs, const Moment& moment, const Emit& emit) {
+  services_.process(std::move(jobs), moment, [&](Finished finished) {
+    PARLEY_ASSERT(finished.deliveries.empty());
+    emit({std::move(finished.answers), {}});
+  });
+}
+
+void Courier::deliver(const std::vector<Delivery>& deliveries, Instant now, const Emit& emit) {
+  const Routes* routes = look_up(deliveries, now, emit);
+  if (routes == nullptr) broadcasts_.add();
+  emit({{}, pack(deliveries, routes, lanes_)});
+}
+
+const Routes* Courier::look_up(const std::vector<Delivery>& deliveries, Instant now,
+                               const Emit& emit) {
+  const std::vector<UserId> users = users_of(deliveries);
+  found_ = {};
+  if (users.empty()) return &found_;
+  auto result = routes_.lookup(users);
+  if (!result) {
+    repair(RouteRepair::Lookup::failed, now, emit);
+    return nullptr;
+  }
+  found_ = *std::move(result);
+  repair(found_.incomplete ? RouteRepair::Lookup::incomplete : RouteRepair::Lookup::complete, now,
+         emit);
+  return found_.incomplete ? nullptr : &found_;
+}
+
+void Courier::repair(RouteRepair::Lookup lookup, Instant now, const Emit& emit) {
+  switch (repair_.after(lookup, now)) {
+    case RouteRepair::Action::nothing: return;
+    case RouteRepair::Action::ask_gateways:
+      log::warn("routes.report_wanted");
+      emit({{}, {report_wanted(every_gateway, 0)}});
+      return;
+    case RouteRepair::Action::mark_refilled:
+      // Should it fail, the next lookup is incomplete again, and all this happens once more.
+      if (const Status marked = routes_.mark_refilled(); !marked)
+        log::warn("routes.mark_failed", {{"detail", marked.error().detail}});
+      return;
+  }
+}
+
+void Courier::forget_route(const Unreachable& unreachable, Instant now, const Emit& emit) {
+  unreachables_.add();
+  const auto items = decode_deliveries(unreachable.items);
+  if (!items) {
+    log::warn("routes.bad_unreachable", {{"detail", items.error().detail}});
+    return;
+  }
+  std::vector<UserId> users;
+  for (const DeliveryItem& item : *items)
+    users.insert(users.end(), item.users.begin(), item.users.end());
+  if (users.empty()) return;
+  std::ranges::sort(users);
+  users.erase(std::ranges::unique(users).begin(), users.end());
+  // A stale route that stays is found again by the next delivery.
+  if (const Status removed = routes_.remove(unreachable.gateway, users); !removed)
+    log::warn("routes.remove_failed", {{"detail", removed.error().detail}});
+  if (lanes_ == 1) return;
+  // One broker does not know it; another one may (the first was just restarted): ask the gateway
+  // itself, every way. If it lives, it reports its users, and the routes are back.
+  const Instant* asked = asked_again_.find(unreachable.gateway);
+  if (asked != nullptr && now - *asked < ask_again_after) return;
+  asked_again_.put(unreachable.gateway, now);
+  std::vector<PackedDelivery> questions;
+  for (std::uint64_t lane = 0; lane < lanes_; ++lane)
+    questions.push_back(report_wanted(unreachable.gateway, lane));
+  emit({{}, std::move(questions)});
+}
+
+}  // namespace parley

@@ -1,0 +1,42 @@
+#include "workers/route_repair.h"
+
+namespace parley {
+namespace {
+constexpr Duration ask_every = 1s;
+constexpr Duration refilled_after = 3s;
+}  // namespace
+
+RouteRepair::Action RouteRepair::after(Lookup lookup, Instant now) {
+  switch (lookup) {
+    case Lookup::failed:
+      // Asking now would make gateways send reports that nobody can store.
+      state_ = Away{};
+      return Action::nothing;
+    case Lookup::incomplete: return after_incomplete(now);
+    case Lookup::complete: break;
+  }
+  const bool was_away = std::holds_alternative<Away>(state_);
+  if (was_away && !may_ask(now)) return Action::nothing;
+  state_ = Healthy{};
+  return was_away ? ask(now) : Action::nothing;
+}
+
+RouteRepair::Action RouteRepair::after_incomplete(Instant now) {
+  if (const auto* refilling = std::get_if<Refilling>(&state_)) {
+    if (now - refilling->since < refilled_after) return Action::nothing;
+    state_ = Healthy{};
+    return Action::mark_refilled;
+  }
+  if (!may_ask(now)) return Action::nothing;
+  state_ = Refilling{now};
+  return ask(now);
+}
+
+bool RouteRepair::may_ask(Instant now) const { return !asked_ || now - *asked_ >= ask_every; }
+
+RouteRepair::Action RouteRepair::ask(Instant now) {
+  asked_ = now;
+  return Action::ask_gateways;
+}
+
+}  // namespace parley

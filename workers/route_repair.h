@@ -1,0 +1,37 @@
+// When the route cache has lost what it knew, or could not be told: decides when gateways are asked
+// to report their users again, and when the cache may call itself complete. Pure.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "base/clock.h"
+
+namespace parley {
+
+class RouteRepair {
+ public:
+  enum class Lookup { complete, incomplete, failed };
+  enum class Action { nothing, ask_gateways, mark_refilled };
+
+  // What to do after a lookup. Gateways are asked at most once per second. A cache that was emptied
+  // is marked refilled by the first lookup that is 3 s or more after the question; a cache that
+  // came back is asked about once, because routes that changed meanwhile could not be stored.
+  Action after(Lookup lookup, Instant now);
+
+ private:
+  struct Healthy {};
+  struct Away {};
+  struct Refilling {
+    Instant since;
+  };
+
+  Action after_incomplete(Instant now);
+  bool may_ask(Instant now) const;
+  Action ask(Instant now);
+
+  std::variant<Healthy, Away, Refilling> state_;
+  std::optional<Instant> asked_;
+};
+
+}  // namespace parley

@@ -1,0 +1,147 @@
+// A service: for each of its verbs who may ask, and the handler. The list of services is
+// services.cc.
+//
+//   Service service(ServiceId::c2c);
+//   service.on<wire::SendRequest>(Verb::c2c_send, Lane::store, allow_direct_member, handler);
+//
+// Everything that is wrong with a request before its meaning is found here, once for all verbs: an
+// oversized body (too_large), a caller who may not ask (the authoriser's error), a body that is no
+// such message (bad_request). Such a request fails alone; the handler sees the others.
+//
+// Thread: the one that owns it. Keeps one decoded message per place in a batch for reuse, so that
+// decoding allocates nothing in the long run: at most the largest batch times the verb's body
+// limit.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.h"
+#include "bus/consumer.h"
+#include "workers/outcome.h"
+
+namespace parley {
+
+// Which thread a verb runs on (crew.h).
+enum class Lane : std::uint8_t {
+  store,    // executors, sharded by routing key; blocks in PostgreSQL only
+  hashing,  // password hashing: slow by intent, kept away from everything else
+  routes    // the one thread that talks to the route cache
+};
+
+// Whether the caller may ask this at all: the one place per verb that decides it.
+using Authoriser = Status (*)(const EnvelopeHeader&);
+
+class Service {
+ public:
+  // Requests of one verb in order of arrival; returns exactly one answer for each.
+  template <typename Message>
+  using BatchHandler = std::function<Outcome(std::span<const Request<Message>>, const Moment&)>;
+  template <typename Message>
+  using SingleHandler = std::function<Response(const Request<Message>&, const Moment&)>;
+
+  explicit Service(ServiceId id) : id_(id) {}
+
+  // Requires: the verb is one of this service and not registered yet.
+  template <typename Message>
+  Service& on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler);
+  // The adapter for handlers of one request at a time.
+  template <typename Message>
+  Service& on_each(Verb verb, Lane lane, Authoriser authorise, SingleHandler<Message> handler);
+
+  ServiceId id() const { return id_; }
+  // Verbs of verbs.def that nobody has registered. A worker does not start with any.
+  std::vector<std::string_view> missing_verbs() const;
+  // Nothing: not a verb of this service.
+  std::optional<Lane> lane_of(std::uint16_t verb) const;
+
+  // Requires: every request has this verb, and lane_of(verb) is something.
+  Outcome run(std::uint16_t verb, std::span<const BusRequest* const> requests,
+              const Moment& moment);
+
+ private:
+  using Runner = std::function<Outcome(std::span<const BusRequest* const>, const Moment&)>;
+  struct Entry {
+    Lane lane;
+    Runner run;
+  };
+
+  void add(Verb verb, Lane lane, Runner run);
+  static Status admit(const VerbInfo& info, Authoriser authorise, const BusRequest& request);
+
+  ServiceId id_;
+  std::map<std::uint16_t, Entry> entries_;
+};
+
+template <typename Message>
+Service& Service::on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler) {
+  const auto info = verb_info(static_cast<std::uint16_t>(verb));
+  PARLEY_ASSERT(info.has_value());
+  add(verb, lane,
+      [info = *info, authorise, handler = std::move(handler), pool = std::deque<Message>()](
+          std::span<const BusRequest* const> requests, const Moment& moment) mutable {
+        std::vector<Result<Answer>> answers(requests.size());
+        std::vector<Request<Message>> good;
+        std::vector<std::size_t> places;
+        good.reserve(requests.size());
+        places.reserve(requests.size());
+        if (pool.size() < requests.size()) pool.resize(requests.size());
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+          const BusRequest& request = *requests[i];
+          Message& message = pool[good.size()];
+          if (auto admitted = admit(info, authorise, request); !admitted) {
+            answers[i] = tl::unexpected(std::move(admitted).error());
+          } else if (!message.ParseFromString(request.body)) {
+            answers[i] = fail(Errc::bad_request, "not the message of this verb");
+          } else {
+            good.push_back({request.header, message});
+            places.push_back(i);
+          }
+        }
+        if (good.empty()) return Outcome{std::move(answers), {}};
+        Outcome outcome = handler(good, moment);
+        PARLEY_ASSERT(outcome.answers.size() == good.size());
+        for (std::size_t j = 0; j < places.size(); ++j)
+          answers[places[j]] = std::move(outcome.answers[j]);
+        return Outcome{std::move(answers), std::move(outcome.deliveries)};
+      });
+  return *this;
+}
+
+template <typename Message>
+Service& Service::on_each(Verb verb, Lane lane, Authoriser authorise,
+                          SingleHandler<Message> handler) {
+  return on<Message>(verb, lane, authorise,
+                     [handler = std::move(handler)](std::span<const Request<Message>> requests,
+                                                    const Moment& moment) {
+                       Outcome outcome;
+                       for (const auto& request : requests) {
+                         Response response = handler(request, moment);
+                         outcome.answers.push_back(std::move(response.answer));
+                         std::ranges::move(response.deliveries,
+                                           std::back_inserter(outcome.deliveries));
+                       }
+                       return outcome;
+                     });
+}
+
+// -- authorisers
+
+// Anybody whom the gateway lets through: a session before login.
+Status allow_anyone(const EnvelopeHeader& header);
+// A session with a user. unauthenticated otherwise.
+Status allow_user(const EnvelopeHeader& header);
+// A member of the direct conversation that is the target. not_found otherwise, in the same words
+// whether such a conversation exists or not.
+Status allow_direct_member(const EnvelopeHeader& header);
+// A gateway itself. unsupported otherwise: for a client there is no such verb.
+Status allow_gateway(const EnvelopeHeader& header);
+
+}  // namespace parley

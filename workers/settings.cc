@@ -1,0 +1,55 @@
+#include "workers/settings.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace parley {
+
+void WorkerSettings::declare(Config& config) {
+  config.text("worker.name", &name, "Lasting name, unique on the bus.");
+  config.number("worker.executors", &executors, 1, 64,
+                "Threads that carry out requests, each with a database connection of its own.");
+  config.number("worker.batch_max", &batch_max, 1, 10'000,
+                "Requests that an executor takes at once.");
+  config.number("worker.credit_messages", &credit_messages, 1, 100'000,
+                "Unanswered requests that each broker may have here.");
+  config.number("worker.credit_mib", &credit_mib, 1, 1'024, "Their size, likewise.");
+  config.list("bus.brokers", &brokers, "Endpoints of the brokers' worker side.");
+  config.text("database.url", &store.database_url,
+              "PostgreSQL (libpq URL), as role parley_app; the password comes from PGPASSFILE.");
+  config.text("redis.url", &store.redis_url, "Redis: unix:///path or redis://host:port.");
+  config.flag("login.registration", &login.registration, "Whether anybody may open an account.");
+  config.number("login.registrations_per_hour", &login.registrations_per_hour, 0, 1'000'000,
+                "Accounts that one network address may open; 0: no bound. This host is not bound.");
+  config.number("login.failures_per_hour", &login.failures_per_hour, 0, 1'000'000,
+                "Wrong passwords from one network address; 0: no bound. This host is not bound.");
+  config.number("login.hash_operations", &hash_cost.operations, 1, 100, "Argon2id: passes.");
+  config.number("login.hash_memory_kib", &hash_cost.memory_kib, 8, 4'194'304,
+                "Argon2id: memory of each hash.");
+  config.number("login.hash_threads", &hash_threads, 0, 64,
+                "Passwords hashed at once; 0: one per core. Never more than one per core.");
+  config.number("limits.requests_in_flight", &login.requests_in_flight_max, 1, 10'000,
+                "Told to clients at login; as in the gateways' configuration.");
+  config.number("limits.ping_every_ms", &login.ping_every_ms, 1'000, 3'600'000,
+                "Told to clients at login; as in the gateways' configuration.");
+  config.text("metrics.listen", &metrics_listen,
+              "Address for Prometheus, like 127.0.0.1:9102; empty: none.");
+}
+
+RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services) const {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  RunnerOptions options;
+  options.name = name;
+  options.brokers = brokers;
+  options.credit_messages = static_cast<std::uint32_t>(credit_messages);
+  options.credit_bytes = static_cast<std::uint32_t>(credit_mib << 20);
+  options.crew.services = std::move(services);
+  options.crew.executors = executors;
+  options.crew.hashers = hash_threads == 0 ? cores : std::min<std::size_t>(hash_threads, cores);
+  options.crew.batch_max = batch_max;
+  options.crew.brokers = brokers.size();
+  options.crew.login = login;
+  return options;
+}
+
+}  // namespace parley
