@@ -16,6 +16,7 @@
 #include "bus/broker_process.h"
 #include "bus/consumer.h"
 #include "bus/publisher.h"
+#include "tests/support/eventually.h"
 
 namespace parley::test {
 
