@@ -58,6 +58,7 @@ struct EchoWorker {
                  {.on_request =
                       [this](BusRequest request) {
                         seen.push_back(request.header);
+                        if (log != nullptr) log->push_back(request.header);
                         if (holds) held.push_back(std::move(request));
                         else answer(request);
                       },
@@ -74,6 +75,7 @@ struct EchoWorker {
   bool alive = true;
   std::vector<BusRequest> held;
   std::vector<EnvelopeHeader> seen;
+  std::vector<EnvelopeHeader>* log = nullptr;  // of several workers together
   std::vector<std::pair<InstanceId, std::string>> unreachable;
   Consumer consumer;
 };
