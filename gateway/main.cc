@@ -49,7 +49,6 @@ int serve(const GatewaySettings& settings) {
   Metrics metrics;
   PublisherBus bus;
   Gateway gateway(loop, settings, *keys, bus, metrics);
-  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, metrics);
   if (!settings.metrics_listen.empty())
     if (const auto exposed = metrics.expose(settings.metrics_listen); !exposed)
       return complain("gateway.metrics_failed", exit_runtime, exposed.error());
@@ -57,6 +56,7 @@ int serve(const GatewaySettings& settings) {
     return complain("gateway.listen_failed",
                     listening.error().code == Errc::config ? exit_config : exit_runtime,
                     listening.error());
+  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, metrics);
   if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
     return complain("gateway.port_file_failed", exit_runtime, written.error());
   TerminationSignal stop(loop, [&] {
