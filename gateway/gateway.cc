@@ -209,8 +209,8 @@ void Gateway::on_reply(const EnvelopeHeader& header, std::string_view body) {
   if (connection == nullptr) return;  // the client did not wait
   auto action = connection->session().on_reply(request.request, header, body, loop_.now(),
                                                connection->out());
-  connection->queued();
   on_action(*connection, action);
+  connection->queued();
 }
 
 void Gateway::on_bus_connected() { routes_.report_all(loop_.now()); }
@@ -344,8 +344,8 @@ void Gateway::leave(Connection& connection) {
   const auto spread = random_.below(settings_.drain_spread_ms) + 1;
   auto action = connection.session().leave(static_cast<std::uint32_t>(spread), loop_.now(),
                                            connection.out());
-  connection.queued();
   on_action(connection, action);
+  connection.queued();
 }
 
 void Gateway::drain(std::function<void()> done) {

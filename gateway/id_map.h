@@ -14,9 +14,9 @@ namespace parley {
 template <typename V>
 class IdMap {
  public:
-  // Null if it is not there. Valid until the map is changed.
+  // Null if it is not there, which 0 never is. Valid until the map is changed.
   V* find(std::uint64_t key) {
-    if (slots_.empty()) return nullptr;
+    if (slots_.empty() || key == 0) return nullptr;
     Slot& slot = slots_[probe(key)];
     return slot.key == key ? &slot.value : nullptr;
   }
@@ -36,7 +36,7 @@ class IdMap {
 
   // Whether it was there.
   bool erase(std::uint64_t key) {
-    if (slots_.empty()) return false;
+    if (slots_.empty() || key == 0) return false;
     std::size_t hole = probe(key);
     if (slots_[hole].key != key) return false;
     close_gap(hole);

@@ -7,6 +7,8 @@
 namespace parley {
 namespace {
 
+static_assert(std::tuple_size_v<decltype(GatewayCounts::refused)> == refusals);
+
 std::string label(Errc code) { return std::string(name_of(code)); }
 
 }  // namespace

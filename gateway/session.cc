@@ -177,14 +177,16 @@ Session::Action Session::on_reply(FrameHeader request, const EnvelopeHeader& rep
                                   std::string_view body, Instant now, std::string& out) {
   const bool anonymous = std::holds_alternative<LoggingIn>(state_);
   if (!finish_request(request.number)) return Nothing{};
-  if (reply.error != 0 || body.size() > limits::frame_body_max) {
+  const bool grants = anonymous && (reply.flags & flag_binds_session) != 0;
+  const bool usable = body.size() <= limits::frame_body_max && (!grants || is_valid(reply.user));
+  if (reply.error != 0 || !usable) {
     const Errc code = reply.error != 0 ? public_code(reply.error) : Errc::internal;
     answer_error(request, {code, {}, reply.retry_after_ms}, now, out);
     return left_if_done(now, out);
   }
   request.kind = FrameKind::reply;
   seal(request, body, now, out);
-  if (anonymous && (reply.flags & flag_binds_session) != 0) return granted(reply, now);
+  if (grants) return granted(reply, now);
   if (!anonymous && (reply.flags & flag_ends_session) != 0) return say_goodbye(now, out);
   return left_if_done(now, out);
 }

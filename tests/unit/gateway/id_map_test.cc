@@ -38,5 +38,13 @@ TEST(IdMap, AnEmptyOneFindsNothing) {
   EXPECT_FALSE(map.erase(1));
 }
 
+TEST(IdMap, ZeroIsNobody) {
+  IdMap<int> map;
+  map[1] = 7;
+  EXPECT_EQ(map.find(0), nullptr);
+  EXPECT_FALSE(map.erase(0));
+  EXPECT_EQ(map.size(), 1U);
+}
+
 }  // namespace
 }  // namespace parley::test

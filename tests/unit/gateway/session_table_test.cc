@@ -105,17 +105,6 @@ TEST(SessionTable, AFenceIsForgottenAfterAWhile) {
   EXPECT_EQ(table.bind(c1, identity(alice, 10, pc, 4), start + 10s).ended, std::nullopt);
 }
 
-TEST(Fences, AreBounded) {
-  Fences fences(10s, 100);
-  for (std::uint64_t user = 1; user <= 1'000; ++user)
-    fences.replaced(UserId{user}, pc, Generation{5}, start);
-  EXPECT_EQ(fences.size(), 100U);
-  EXPECT_EQ(fences.against(identity(UserId{1}, 1, pc, 1), start), std::nullopt);
-  EXPECT_EQ(fences.against(identity(UserId{1'000}, 1, pc, 1), start), Errc::replaced);
-  fences.revoked(alice, DeviceId{1}, Generation{1}, start + 10s);
-  EXPECT_EQ(fences.size(), 1U);
-}
-
 TEST(SessionTable, AWalkMeetsEveryoneWhoStays) {
   SessionTable table;
   for (std::uint32_t i = 0; i < 1'000; ++i)

@@ -210,6 +210,17 @@ TEST(SessionLogin, AFlagOnTheReplyToAUsersRequestBindsNobodyElse) {
   EXPECT_EQ(line.bound.size(), 1U);
 }
 
+TEST(SessionLogin, AReplyThatNamesNobodyIsAnError) {
+  Line line;
+  line.shake_hands();
+  line.send(line.client.request(Verb::login_password, 1));
+  EnvelopeHeader reply = line.answer(Verb::login_password);
+  reply.flags = flag_binds_session;
+  line.reply(1, reply);
+  EXPECT_EQ(line.client.next()->code(), number_of(Errc::internal));
+  EXPECT_TRUE(line.bound.empty());
+}
+
 TEST(SessionLogin, FramesAreSmallBeforeIt) {
   Line line;
   line.shake_hands();
