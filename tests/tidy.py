@@ -40,7 +40,6 @@ CONFINED = {
     r"^CLI/": ["base/process.cc", "cli/main.cc", "perf/"],
     r"^sqlite3": ["client/sqlite_log.cc", "client/local_log_sqlite.cc"],
     r"^readline": ["cli/terminal.cc", "cli/line_editor.cc"],
-    r"^(readerwriterqueue|concurrentqueue)": ["workers/batch_thread.h"],
     r"^nlohmann": ["cli/", "tests/", "perf/"],
 }
 

@@ -2,26 +2,23 @@
 // gathers a batch: while one is worked on, the next one gathers by itself, so an idle system
 // answers at once and a busy one in large batches.
 //
-// submit(), take(), idle() and the destructor belong to one thread (the loop's); the work runs on
-// the thread of this object. Between them are two single-producer, single-consumer queues and
-// nothing else. The queues have no bound of their own: what is submitted is bounded by its source,
-// which each user of this class names (for requests: the credit that the worker granted its
-// brokers).
+// submit(), take_results(), backlog(), idle() and the destructor belong to one thread (the loop's);
+// the work runs on the thread of this object. Between them are two mailboxes and nothing else. They
+// have no bound of their own: what is submitted is bounded by its source, which each user of this
+// class names (for requests: the credit that the worker granted its brokers).
 //
 // Requires: bytes_of(const In&), found beside In, what an item counts against batch_bytes_max.
 #pragma once
 
-#include <readerwriterqueue/readerwriterqueue.h>
-
 #include <atomic>
 #include <functional>
 #include <iterator>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "workers/mailbox.h"
 
 namespace parley {
 
@@ -31,10 +28,10 @@ class BatchThread {
   // What the work may do beside its work.
   class Reporter {
    public:
-    // Hands a result to take() and wakes the owner. Any number per batch.
+    // Hands a result to take_results() and wakes the owner. Any number per batch.
     void emit(Out out) {
-      owner_.results_.enqueue(std::move(out));
-      owner_.wake_();
+      owner_.results_.put(std::move(out));
+      owner_.options_.wake();
     }
     // Says that the work goes on: resets busy_for().
     void progress() { owner_.busy_since_.store(now_ns(), std::memory_order_relaxed); }
@@ -49,19 +46,17 @@ class BatchThread {
   struct Options {
     std::size_t batch_max = 512;
     std::size_t batch_bytes_max = 4 << 20;
-    // Called on the thread after each result: makes the owner call take() soon. Thread-safe.
+    // Called on the thread after each result: makes the owner call take_results() soon.
+    // Thread-safe.
     std::function<void()> wake = {};
   };
 
   BatchThread(Options options, Work work)
-      : options_(std::move(options)),
-        wake_(options_.wake),
-        work_(std::move(work)),
-        thread_([this] { run(); }) {}
+      : options_(std::move(options)), work_(std::move(work)), thread_([this] { run(); }) {}
 
   // Finishes what was submitted, then ends the thread; results that nobody takes are dropped.
   ~BatchThread() {
-    waiting_.enqueue(std::nullopt);
+    waiting_.put({.items = {}, .last = true});
     thread_.join();
   }
   BatchThread(const BatchThread&) = delete;
@@ -71,13 +66,10 @@ class BatchThread {
   void submit(std::vector<In> items) {
     for (const In& item : items) submitted_bytes_ += bytes_of(item);
     submitted_ += items.size();
-    waiting_.enqueue(std::move(items));
+    waiting_.put({.items = std::move(items), .last = false});
   }
 
-  std::optional<Out> take() {
-    Out out;
-    return results_.try_dequeue(out) ? std::optional<Out>(std::move(out)) : std::nullopt;
-  }
+  std::vector<Out> take_results() { return results_.take_all(); }
 
   // Items submitted and not worked off yet; their bytes; whether nothing is left, not even a
   // result.
@@ -85,7 +77,7 @@ class BatchThread {
   std::size_t backlog_bytes() const {
     return submitted_bytes_ - done_bytes_.load(std::memory_order_acquire);
   }
-  bool idle() const { return backlog() == 0 && results_.size_approx() == 0; }
+  bool idle() const { return backlog() == 0 && results_.empty(); }
 
   // How long it has worked without progress; 0 when it waits for work. Any thread.
   Duration busy_for(Instant now) const {
@@ -94,34 +86,35 @@ class BatchThread {
   }
 
  private:
+  struct Submission {
+    std::vector<In> items;
+    bool last;
+  };
+
   static std::int64_t now_ns() { return monotonic_now().time_since_epoch().count(); }
 
   void run() {
     Reporter reporter(*this);
-    while (true) {
-      if (pending_.empty()) {
-        std::optional<std::vector<In>> items;
-        waiting_.wait_dequeue(items);
-        if (!items) return;
-        pending_ = std::move(*items);
-      }
-      const bool last = !gather();
-      while (!pending_.empty()) {
-        work_off(reporter);
-        if (!last) break;
-      }
-      if (last) return;
+    bool last = false;
+    while (!last || !pending_.empty()) {
+      if (pending_.empty()) waiting_.wait();
+      last = gather() || last;
+      if (!pending_.empty()) work_off(reporter);
     }
   }
 
-  // Adds what is waiting to `pending_`; false once the end was seen.
+  // Moves what is waiting to `pending_`; whether the end was among it.
   bool gather() {
-    std::optional<std::vector<In>> items;
-    while (pending_.size() < options_.batch_max && waiting_.try_dequeue(items)) {
-      if (!items) return false;
-      for (In& item : *items) pending_.push_back(std::move(item));
+    bool last = false;
+    for (Submission& submission : waiting_.take_all()) {
+      last = submission.last;
+      if (pending_.empty()) {
+        pending_ = std::move(submission.items);
+      } else {
+        std::move(submission.items.begin(), submission.items.end(), std::back_inserter(pending_));
+      }
     }
-    return true;
+    return last;
   }
 
   void work_off(Reporter& reporter) {
@@ -135,7 +128,7 @@ class BatchThread {
     done_bytes_.fetch_add(bytes, std::memory_order_release);
     done_.fetch_add(size, std::memory_order_release);
     // After the count: an owner that waits for an empty backlog must hear of the last one, too.
-    wake_();
+    options_.wake();
   }
 
   // Cuts the first items off `pending_`, within both limits but at least one.
@@ -155,10 +148,9 @@ class BatchThread {
   }
 
   const Options options_;
-  const std::function<void()> wake_;
   const Work work_;
-  moodycamel::BlockingReaderWriterQueue<std::optional<std::vector<In>>> waiting_;
-  moodycamel::ReaderWriterQueue<Out> results_;
+  Mailbox<Submission> waiting_;
+  Mailbox<Out> results_;
   std::size_t submitted_ = 0;
   std::size_t submitted_bytes_ = 0;
   std::atomic<std::size_t> done_bytes_ = 0;

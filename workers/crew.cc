@@ -156,16 +156,16 @@ void Crew::collect() {
   std::vector<Delivery> deliveries;
   for (const Desks* desks : {&executors_, &hashers_}) {
     for (const auto& desk : *desks) {
-      while (auto finished = desk->thread->take()) {
-        answer(finished->answers);
-        std::ranges::move(finished->deliveries, std::back_inserter(deliveries));
+      for (Finished& finished : desk->thread->take_results()) {
+        answer(finished.answers);
+        std::ranges::move(finished.deliveries, std::back_inserter(deliveries));
       }
     }
   }
   if (!deliveries.empty()) to_courier(std::move(deliveries));
-  while (auto result = courier_thread_->take()) {
-    answer(result->answers);
-    for (const PackedDelivery& message : result->messages) handlers_.on_delivery(message);
+  for (const CourierResult& result : courier_thread_->take_results()) {
+    answer(result.answers);
+    for (const PackedDelivery& message : result.messages) handlers_.on_delivery(message);
   }
 }
 

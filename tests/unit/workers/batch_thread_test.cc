@@ -51,9 +51,9 @@ struct Held : testing::Test {
   void collect(std::size_t expected) {
     std::size_t seen = 0;
     ASSERT_TRUE(eventually(5s, [&] {
-      while (auto batch = thread->take()) {
-        seen += batch->size();
-        batches.push_back(*batch);
+      for (const auto& batch : thread->take_results()) {
+        seen += batch.size();
+        batches.push_back(batch);
       }
       return seen == expected;
     }));
