@@ -47,7 +47,7 @@ void BrokerConnection::open() {
       loop_, std::move(events), budget, UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) {
         const auto event = zmq.receive_event();
         if (event == ConnectionEvent::connected) perform(link_.on_connected());
-        if (event == ConnectionEvent::disconnected) perform(link_.on_disconnected());
+        if (event == ConnectionEvent::disconnected) lose();
         return event.has_value();
       }});
   perform(link_.on_opened(loop_.now()));
@@ -88,6 +88,11 @@ void BrokerConnection::leave(Duration linger) {
   reopening_.stop();
   flush(socket_->for_sending());
   socket_->for_sending().set_linger(linger);
+}
+
+void BrokerConnection::lose() {
+  if (options_.at_loss == AtLoss::read) socket_->read_now(100 * budget);
+  perform(link_.on_disconnected());
 }
 
 // Silence is judged only after everything that waits was read: it may be the sign of life.

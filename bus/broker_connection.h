@@ -21,6 +21,8 @@ namespace parley {
 
 class BrokerConnection {
  public:
+  // What to do with messages that wait unread when the connection is lost.
+  enum class AtLoss { read, drop };
   struct Options {
     std::string endpoint;
     char identity_letter;       // of fresh_identity()
@@ -30,6 +32,7 @@ class BrokerConnection {
     // Messages that wait because ZeroMQ takes no more; more: send() drops the newest and says so. Unsent
     // ones are dropped with the connection.
     std::size_t outbox_max;
+    AtLoss at_loss;
     int send_hwm = 1'000;
   };
   struct Handlers {
@@ -61,6 +64,7 @@ class BrokerConnection {
   void open();
   bool read_one(ZmqSocket& socket);
   bool flush(ZmqSocket& socket);
+  void lose();
   void tick();
   void perform(BrokerLink::Step step);
   void register_us();

@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration tick_every = 100ms;
 constexpr std::size_t budget = 64;             // messages per turn and socket
-constexpr std::size_t backlog_per_tick = 50'000;  // read before silence is judged
+constexpr std::size_t backlog_max = 50'000;    // read before a death is believed, per socket
 constexpr int probes_per_disconnect = 3;
 constexpr Duration goodbye_linger = 1s;
 
@@ -47,6 +47,7 @@ struct BrokerProcess::Impl {
   Status open(Side side, const std::vector<std::string>& endpoints, ZmqSocket socket);
   bool read_one(Side side, ZmqSocket& socket);
   void perform();
+  void read_backlog();
   void tick();
   UvSocket& socket_of(Side side) { return *sockets[static_cast<std::size_t>(side)]; }
 
@@ -59,6 +60,7 @@ struct BrokerProcess::Impl {
   std::array<std::vector<std::string>, 2> bound;
   ZmqMessage incoming;
   int probes_left = 0;
+  bool is_performing = false;
   bool is_draining = false;
   Instant drain_until;
   Timer ticks;
@@ -123,25 +125,37 @@ bool BrokerProcess::Impl::read_one(Side side, ZmqSocket& socket) {
 
 // A send that finds nobody tells of a death, which makes more to be sent.
 void BrokerProcess::Impl::perform() {
+  if (std::exchange(is_performing, true)) return;
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
-    for (const auto& [to, bytes] : actions) {
+    std::vector<PeerKey> gone;
+    for (auto& [to, bytes] : actions) {
       const SendStatus status = socket_of(to.side).for_sending().send_to(to.identity, bytes);
       if (status == SendStatus::full) unsent.add();
-      if (status == SendStatus::unreachable) broker.on_unreachable(to, loop.now());
+      if (status == SendStatus::unreachable) gone.push_back(std::move(to));
     }
+    // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
+    if (!gone.empty()) read_backlog();
+    for (const PeerKey& peer : gone) broker.on_unreachable(peer, loop.now());
   }
+  is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
     std::visit([](const auto& what) { write_log(what); }, event);
 }
 
+void BrokerProcess::Impl::read_backlog() {
+  for (const auto& socket : sockets) socket->read_now(backlog_max);
+}
+
 void BrokerProcess::Impl::tick() {
-  for (const auto& socket : sockets) socket->read_now(backlog_per_tick);
+  read_backlog();
   if (probes_left > 0) {
     // ZeroMQ may still have taken the first probe for a connection that it was about to give up.
     --probes_left;
     broker.on_disconnect_hint(loop.now());
   }
+  const std::uint64_t stalls = broker.counters().stalls;
   broker.on_tick(loop.now());
+  if (broker.counters().stalls != stalls) log::warn("broker.stood_still");
   perform();
   for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
   held.set(static_cast<double>(broker.held()));

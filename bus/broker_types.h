@@ -20,15 +20,15 @@ namespace parley {
 struct BrokerOptions {
   std::string name = "broker-1";
   BootId boot{1};
-  Duration ping_every = 500ms;  // a peer that is silent so long is pinged,
+  Duration ping_every = 500ms;   // a peer that is silent so long is pinged,
   Duration dead_after = 1500ms;  // and is dead when it stays silent
   Duration attempt_timeout = 2500ms;  // a live worker keeps a request no longer if there is another
   // A service that nobody offers is awaited for so long after the start: after a restart gateways are
   // often back before workers, and their clients should see a slow answer, not an error.
   Duration startup_grace = 3s;
-  std::size_t queue_messages_max = 20'000;    // waiting per service; more: the newest gets retry_later
-  std::size_t queue_bytes_max = 64 << 20;     // likewise
-  std::size_t held_messages_max = 200'000;    // waiting or sent, all services; likewise
+  std::size_t queue_messages_max = 20'000;  // waiting per service; more: newest gets retry_later
+  std::size_t queue_bytes_max = 64 << 20;    // likewise
+  std::size_t held_messages_max = 200'000;   // waiting or sent, all services; likewise
   std::size_t held_bytes_max = 512 << 20;     // likewise
   std::size_t peers_max = 1'024;              // registrations; more are refused with retry_later
   std::size_t parked_max = 1'000;             // remembered poison; the oldest is forgotten

@@ -88,7 +88,8 @@ void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
           .registration = registration(options),
           .instance = instance_id(options.instance),
           .boot = std::nullopt,  // a new connection is a new incarnation: the former holds nothing
-          .outbox_max = waiting_deliveries_max + options.credit_messages + outbox_slack},
+          .outbox_max = waiting_deliveries_max + options.credit_messages + outbox_slack,
+          .at_loss = BrokerConnection::AtLoss::drop},  // requests that go elsewhere now
       BrokerConnection::Handlers{
           .on_up =
               [this, via] {

@@ -30,7 +30,7 @@ struct BusRequest {
   EnvelopeHeader header;
   std::string body;
   std::uint32_t via = 0;
-  std::uint64_t via_epoch = 0;  // the connection to that broker; an answer over a later one is dropped
+  std::uint64_t via_epoch = 0;  // the connection it came over: an answer over a later one is lost
 };
 
 class Consumer {

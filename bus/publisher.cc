@@ -89,7 +89,8 @@ void Publisher::Impl::connect(const std::string& endpoint, std::size_t broker) {
                                 .registration = registration(options.instance),
                                 .instance = instance,
                                 .boot = boot,
-                                .outbox_max = options.pending_max + outbox_slack},
+                                .outbox_max = options.pending_max + outbox_slack,
+                                .at_loss = BrokerConnection::AtLoss::read},  // answers
       BrokerConnection::Handlers{
           .on_up =
               [this, broker] {

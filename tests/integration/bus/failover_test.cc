@@ -8,7 +8,9 @@
 #include <fstream>
 #include <set>
 
+#include "bus/zmq_socket.h"
 #include "cli/spawn.h"
+#include "proto/bus.pb.h"
 #include "tests/integration/bus/rig.h"
 
 namespace parley::test {
@@ -16,7 +18,8 @@ namespace {
 
 class BrokerChild {
  public:
-  BrokerChild(const Rig& rig, const std::string& name) : log_(rig.dir.path() + "/" + name + ".log") {
+  BrokerChild(const Rig& rig, const std::string& name)
+      : log_(rig.dir.path() + "/" + name + ".log") {
     const int output = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     auto started = Process::start(
         {.arguments = {std::string(std::getenv("PARLEY_TEST_BIN")) + "/parley-broker"},
@@ -107,6 +110,42 @@ TEST(WorkerDeath, IsNoticedAtOnceAndItsRequestsGoToAnother) {
   EXPECT_TRUE(gateway.errors.empty());
   expect_key_order(second.seen);
   for (const EnvelopeHeader& header : second.seen) EXPECT_EQ(header.attempt, 2);
+}
+
+TEST(WorkerDeath, DoesNotTakeBackTheAnswersThatItSentBefore) {
+  Rig rig;
+  const auto broker = rig.start_broker("b1");
+  Asker gateway(rig.loop, rig.metrics, "gateway-1", {rig.gateway_endpoint("b1")});
+  ZmqContext context;
+  auto worker = std::make_optional(ZmqSocket::dealer(context, {.identity = "worker"}));
+  ASSERT_TRUE(worker->connect(rig.worker_endpoint("b1")).has_value());
+  wire::RegisterPeer body;
+  body.set_role(wire::PEER_ROLE_WORKER);
+  body.set_name("worker-1");
+  body.add_services(static_cast<std::uint32_t>(ServiceId::c2c));
+  body.set_credit_messages(1'000);
+  body.set_credit_bytes(1 << 20);
+  const std::string hello = encode({.kind = EnvelopeKind::register_peer,
+                                    .id = {.gateway = instance_id("worker-1"), .boot = BootId{1}}},
+                                   body.SerializeAsString());
+  ASSERT_TRUE(eventually(5s, [&] { return worker->send(hello) == SendStatus::sent; }));
+  for (std::uint64_t i = 0; i < 500; ++i) gateway.ask(i, "x");
+  std::vector<RequestId> received;
+  ZmqMessage message;
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] {
+    while (worker->receive(message)) {
+      const auto envelope = decode_envelope(message.bytes);
+      if (envelope->header.kind == EnvelopeKind::request) received.push_back(envelope->header.id);
+    }
+    return received.size() == 500;
+  }));
+  // The broker does not turn while the answers come in and the connection ends behind them.
+  for (const RequestId& id : received)
+    ASSERT_EQ(worker->send(encode({.kind = EnvelopeKind::reply, .id = id}, "x")), SendStatus::sent);
+  worker->set_linger(1s);
+  worker.reset();
+  EXPECT_TRUE(run_until(rig.loop, 3s, [&] { return gateway.publisher.pending() == 0; }))
+      << gateway.publisher.pending();
 }
 
 TEST(WorkerHang, LooksDeadAndItsLateAnswersGoNowhere) {

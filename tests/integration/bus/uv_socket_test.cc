@@ -188,7 +188,7 @@ TEST(ZmqSocket, SaysThatNobodyIsThere) {
   EXPECT_EQ(router.send_to("nobody", "x"), SendStatus::unreachable);
   auto dealer = ZmqSocket::dealer(context, {.identity = "d"});
   ASSERT_TRUE(dealer.connect("ipc://" + dir.path() + "/nowhere").has_value());
-  EXPECT_EQ(dealer.send("x"), SendStatus::full) << "nothing is queued for a broker that is not there";
+  EXPECT_EQ(dealer.send("x"), SendStatus::full) << "nothing waits for a broker that is not there";
   EXPECT_FALSE(dealer.connect("nonsense").has_value());
 }
 

@@ -212,6 +212,17 @@ TEST(Poison, LastAttemptsAreOutstandingOneAtATime) {
   EXPECT_EQ(bus.requests_at("w1", 3), (Numbers{2}));
 }
 
+TEST(Poison, AnExpiredLastAttemptMakesWayForTheNext) {
+  Pair bus;
+  bus.request(1, 1, 1s);
+  bus.request(2, 2, 9s);
+  kill_repeatedly(bus, 2);
+  const PeerKey third = BrokerHarness::worker_key("w1", 3);
+  EXPECT_EQ(bus.requests_at("w1", 3), (Numbers{1}));
+  bus.pass(1s, {gateway, third});
+  EXPECT_EQ(bus.requests_at("w1", 3), (Numbers{2}));
+}
+
 TEST(Poison, TheParkedAreBoundedAndTheOldestForgotten) {
   Pair bus({}, {.parked_max = 2});
   std::uint64_t boot = 1;
@@ -255,6 +266,17 @@ TEST(WorkerDrain, EndsWithByeAndCountsNoAttempt) {
     EXPECT_EQ(got[0].header.attempt, 1);
   }
   EXPECT_EQ(bus.counters().parked, 0U);
+}
+
+TEST(WorkerDrain, LetsAKeyGoWhenWhatItHeldOfItExpires) {
+  Pair bus({.messages = 1});
+  bus.request(1, 1, 1s);
+  bus.request(2, 1);
+  bus.second();
+  bus.say(w1, EnvelopeKind::drain);
+  EXPECT_TRUE(bus.requests_at("w2").empty());
+  bus.pass(1s, {gateway, w1, w2});
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{2}));
 }
 
 TEST(WorkerDrain, OfTheOnlyWorkerHoldsWhatWaitsForTheNext) {
