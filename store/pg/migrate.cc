@@ -19,6 +19,8 @@ constexpr Duration give_up_after = 20s;
 // briefly for tables that workers use, because what queues up behind a waiting ALTER TABLE waits as
 // well.
 constexpr const char* take_lock =
+    // Otherwise a step whose migrator was killed would run on, and hold the lock, to its end.
+    "SET client_connection_check_interval = '500ms';"
     "SET lock_timeout = '60s';"
     "SELECT pg_advisory_lock(5030190);"
     "SET lock_timeout = '2s'";
