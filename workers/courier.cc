@@ -1,6 +1,7 @@
 #include "workers/courier.h"
 
 #include <iterator>
+#include <map>
 
 #include "base/log.h"
 #include "proto/delivery.h"
@@ -35,6 +36,9 @@ std::size_t bytes_of(const std::vector<Delivery>& deliveries) {
 
 std::size_t bytes_of(const CourierTask& task) {
   return std::visit(Visitor{[](const Job& job) { return bytes_of(job); },
+                            [](const Arrivals& arrivals) {
+                              return sizeof arrivals + arrivals.answers.size() * sizeof(Answered);
+                            },
                             [](const std::vector<Delivery>& all) { return bytes_of(all); },
                             [](const Unreachable& unreachable) {
                               return sizeof unreachable + unreachable.items.size();
@@ -55,10 +59,14 @@ Courier::Courier(RouteStore& routes, ServiceSet services, std::size_t brokers, M
 
 void Courier::work(std::vector<CourierTask>& batch, const Moment& moment, const Emit& emit) {
   std::vector<Job> jobs;
+  std::vector<Answered> arrived;
   std::vector<Delivery> deliveries;
   for (CourierTask& task : batch) {
     std::visit(
         Visitor{[&](Job& job) { jobs.push_back(std::move(job)); },
+                [&](Arrivals& arrivals) {
+                  std::ranges::move(arrivals.answers, std::back_inserter(arrived));
+                },
                 [&](std::vector<Delivery>& all) {
                   std::ranges::move(all, std::back_inserter(deliveries));
                 },
@@ -68,7 +76,20 @@ void Courier::work(std::vector<CourierTask>& batch, const Moment& moment, const 
   // Reports after stale routes: a route that is left over corrects itself, one that is missing does
   // not.
   if (!jobs.empty()) answer(std::move(jobs), moment, emit);
+  if (!arrived.empty()) admit(std::move(arrived), emit);
   if (!deliveries.empty()) deliver(deliveries, moment.now, emit);
+}
+
+void Courier::admit(std::vector<Answered> arrived, const Emit& emit) {
+  std::map<InstanceId, std::vector<UserId>> users_at;
+  for (const Answered& answered : arrived)
+    users_at[answered.request.header.id.gateway].push_back(answered.header.user);
+  for (const auto& [gateway, users] : users_at) {
+    // The gateway reports them, too, and repeats that until it is stored.
+    if (const Status added = routes_.add(gateway, users); !added)
+      log::debug("routes.add_failed", {{"detail", added.error().detail}});
+  }
+  emit({std::move(arrived), {}});
 }
 
 void Courier::answer(std::vector<Job> jobs, const Moment& moment, const Emit& emit) {

@@ -22,9 +22,16 @@ struct Unreachable {
   std::string items;
 };
 
-// What the courier is given: a request of a routes verb, deliveries of a finished batch, or a stale
-// route.
-using CourierTask = std::variant<Job, std::vector<Delivery>, Unreachable>;
+// Answers of logins: each one's gateway becomes the user's route before its answer leaves, so that
+// what is sent right after a login is already pushed to it. Without the cache they leave all the
+// same.
+struct Arrivals {
+  std::vector<Answered> answers;
+};
+
+// What the courier is given: a request of a routes verb, logins that have succeeded, deliveries of
+// a finished batch, or a stale route.
+using CourierTask = std::variant<Job, Arrivals, std::vector<Delivery>, Unreachable>;
 std::size_t bytes_of(const CourierTask& task);
 
 struct CourierResult {
@@ -38,11 +45,12 @@ class Courier {
 
   Courier(RouteStore& routes, ServiceSet services, std::size_t brokers, Metrics& metrics);
 
-  // Stale routes first, then reports, then all deliveries with a single lookup.
+  // Stale routes first, then reports and logins, then all deliveries with a single lookup.
   void work(std::vector<CourierTask>& batch, const Moment& moment, const Emit& emit);
 
  private:
   void forget_route(const Unreachable& unreachable, Instant now, const Emit& emit);
+  void admit(std::vector<Answered> arrived, const Emit& emit);
   void answer(std::vector<Job> jobs, const Moment& moment, const Emit& emit);
   void deliver(const std::vector<Delivery>& deliveries, Instant now, const Emit& emit);
   // Nothing: the lists cannot be trusted.

@@ -157,7 +157,7 @@ void Crew::collect() {
   for (const Desks* desks : {&executors_, &hashers_}) {
     for (const auto& desk : *desks) {
       for (Finished& finished : desk->thread->take_results()) {
-        answer(finished.answers);
+        answer_or_admit(std::move(finished.answers));
         std::ranges::move(finished.deliveries, std::back_inserter(deliveries));
       }
     }
@@ -172,6 +172,20 @@ void Crew::collect() {
 void Crew::answer(const std::vector<Answered>& answers) const {
   for (const Answered& answered : answers)
     handlers_.on_answer(answered.request, answered.header, answered.body);
+}
+
+// Logins are answered by the courier, after it has stored where their users now are.
+void Crew::answer_or_admit(std::vector<Answered> answers) {
+  const bool courier_lags = courier_thread_->backlog_bytes() > options_.courier_bytes_max;
+  const auto logins = std::ranges::stable_partition(answers, [&](const Answered& answered) {
+    return courier_lags || (answered.header.flags & flag_binds_session) == 0;
+  });
+  if (!logins.empty()) {
+    courier_arrived_.push_back(
+        Arrivals{{std::make_move_iterator(logins.begin()), std::make_move_iterator(logins.end())}});
+    answers.erase(logins.begin(), answers.end());
+  }
+  answer(answers);
 }
 
 void Crew::to_courier(std::vector<Delivery> deliveries) {

@@ -1,12 +1,13 @@
 // The threads of a worker and the queues between them; the loop's thread only hands things on.
 //
 //   requests ──by routing key──▶ executors ──▶ answers, then deliveries ──▶ courier ──▶ messages
-//            ──by network──────▶ hashers   ──┘                               ▲
-//            ──reports of gateways─────────────────────────────────────────┘
+//            ──by network──────▶ hashers   ──┘                               ▲  └──▶ answers of
+//            logins ──reports of gateways─────────────────────────────────────────┘
 //
 // Bounds. Requests inside: the credit that the consumer granted its brokers. Waiting for a hasher:
 // 64 in all, 1.5 s each; beyond: retry_later. Deliveries waiting for the courier: 32 MiB; beyond:
-// dropped and counted (a delivery is a hint; clients find the gap by its number).
+// dropped and counted (a delivery is a hint; clients find the gap by its number), and logins are
+// answered without having become routes.
 //
 // Thread: the loop's, but for the stores and services, each of which lives on one thread of the
 // crew.
@@ -97,6 +98,7 @@ class Crew {
   void hand_out();
   void collect();
   void answer(const std::vector<Answered>& answers) const;
+  void answer_or_admit(std::vector<Answered> answers);
   void to_courier(std::vector<Delivery> deliveries);
 
   const CrewOptions options_;

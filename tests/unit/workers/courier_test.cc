@@ -69,6 +69,27 @@ TEST_F(CourierAtWork, BringsABatchToTheGatewaysOfItsUsers) {
   EXPECT_EQ(questions(), 0u);
 }
 
+Answered login_of(UserId user, InstanceId gateway) {
+  Answered answered;
+  answered.request.header.id.gateway = gateway;
+  answered.header.user = user;
+  answered.header.flags = flag_binds_session;
+  return answered;
+}
+
+TEST_F(CourierAtWork, ALoginIsAnsweredWhenItsGatewayIsARoute) {
+  ASSERT_TRUE(bench.routes.mark_refilled());
+  work({Arrivals{{login_of(ann, north), login_of(bob, south)}}, message("sent right after")});
+  EXPECT_EQ(answers.size(), 2u);
+  EXPECT_EQ(gateways(), (std::vector{north, south}));
+}
+
+TEST_F(CourierAtWork, ALoginIsAnsweredWithoutTheCacheToo) {
+  bench.database->set_faults({.fail_calls = 1});
+  work({Arrivals{{login_of(ann, north)}}});
+  EXPECT_EQ(answers.size(), 1u);
+}
+
 TEST_F(CourierAtWork, WhileTheCacheIsAwayEveryGatewayGetsEverything) {
   fill_routes();
   bench.database->set_faults({.fail_calls = 1});
