@@ -12,11 +12,15 @@ void Fences::revoked(UserId user, DeviceId device, Generation generation, Instan
 }
 
 void Fences::add(UserId user, const Fence& fence, Instant now) {
-  while (!order_.empty() && (order_.front().first <= now || order_.size() >= fences_max_))
-    forget_oldest();
+  forget_expired(now);
+  if (order_.size() >= fences_max_) forget_oldest();
   by_user_[user].push_back(fence);
   by_user_[user].back().until = now + keep_;
   order_.emplace_back(now + keep_, user);
+}
+
+void Fences::forget_expired(Instant now) {
+  while (!order_.empty() && order_.front().first <= now) forget_oldest();
 }
 
 void Fences::forget_oldest() {

@@ -36,6 +36,8 @@ class Fences {
 
   // Why a session with this identity is over already; nothing if it is not.
   std::optional<Errc> against(const SessionIdentity& identity, Instant now) const;
+  // Gives back the memory of those that hold no more.
+  void forget_expired(Instant now);
   std::size_t size() const { return order_.size(); }
 
  private:

@@ -330,6 +330,7 @@ void Gateway::tick() {
     connection->on_deadline(now);
     if (connections_.find(id) != nullptr) file(*connection);
   }
+  table_.forget_expired(now);
   metrics_.update({.connections = static_cast<double>(connections_.size()),
                    .pre_auth = static_cast<double>(admission_.pre_auth()),
                    .pre_auth_bytes = static_cast<double>(admission_.pre_auth_bytes()),

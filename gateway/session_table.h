@@ -32,6 +32,9 @@ class SessionTable {
   std::vector<ConnectionId> revoked(UserId user, DeviceId device, Generation generation,
                                     Instant now);
 
+  // To be called now and then.
+  void forget_expired(Instant now) { fences_.forget_expired(now); }
+
   bool is_present(UserId user) const { return heads_.find(user.value) != nullptr; }
   std::size_t users() const { return heads_.size(); }
   std::size_t sessions() const { return sessions_; }

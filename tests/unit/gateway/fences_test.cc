@@ -36,8 +36,10 @@ TEST(Fences, AreBounded) {
   EXPECT_EQ(fences.size(), 100U);
   EXPECT_EQ(fences.against(identity(UserId{1}, 1, pc, 1), start), std::nullopt);
   EXPECT_EQ(fences.against(identity(UserId{1'000}, 1, pc, 1), start), Errc::replaced);
-  fences.revoked(alice, DeviceId{1}, Generation{1}, start + 10s);
-  EXPECT_EQ(fences.size(), 1U);
+  fences.forget_expired(start + 10s - 1ms);
+  EXPECT_EQ(fences.size(), 100U);
+  fences.forget_expired(start + 10s);
+  EXPECT_EQ(fences.size(), 0U);
 }
 
 }  // namespace

@@ -56,6 +56,20 @@ TEST(Inbox, WholeUnitsAreNotCopied) {
   EXPECT_EQ((*second)->data(), piece.data() + 44);
 }
 
+TEST(Inbox, AUnitThatWasSplitIsHandedOutOnce) {
+  Inbox inbox;
+  std::string start = "ab";
+  std::string rest = "cdefgh";
+  inbox.receive(start);
+  EXPECT_EQ(inbox.take(4), std::nullopt);
+  inbox.receive(rest);
+  const auto text = [](const auto& unit) { return std::string(unit->data(), unit->size()); };
+  EXPECT_EQ(text(inbox.take(4)), "abcd");
+  EXPECT_EQ(text(inbox.take(4)), "efgh");
+  EXPECT_EQ(inbox.take(4), std::nullopt);
+  EXPECT_TRUE(inbox.empty());
+}
+
 TEST(Inbox, ALengthAboveTheBoundIsRefusedAsSoonAsItIsKnown) {
   Inbox inbox;
   std::string piece = record(101, 'x').substr(0, 2);
