@@ -102,6 +102,41 @@ BeforeBlock::BeforeBlock(Loop& loop, std::function<void()> fire) : handle_(new H
 
 BeforeBlock::~BeforeBlock() { close_and_free(handle_); }
 
+struct Readable::Handle {
+  union Any {
+    uv_handle_t base;
+    uv_poll_t poll;
+    uv_idle_t idle;
+  } uv{};
+  std::function<void()> fire;
+};
+
+Readable::Readable(Loop& loop, int fd, std::function<void()> fire) : handle_(new Handle) {
+  handle_->fire = std::move(fire);
+  const int code = uv_poll_init(loop.raw(), &handle_->uv.poll, fd);
+  if (code == 0) {
+    uv_poll_start(&handle_->uv.poll, UV_READABLE | UV_DISCONNECT,
+                  [](uv_poll_t* uv, int, int) { fire_of<Handle>(uv); });
+  } else {
+    // epoll refuses what never blocks: regular files, /dev/null.
+    PARLEY_ASSERT(code == UV_EPERM);
+    uv_idle_init(loop.raw(), &handle_->uv.idle);
+    uv_idle_start(&handle_->uv.idle, fire_of<Handle, uv_idle_t>);
+  }
+  handle_->uv.base.data = handle_;
+}
+
+Readable::~Readable() {
+  stop();
+  handle_->fire = nullptr;
+  uv_close(&handle_->uv.base, [](uv_handle_t* uv) { delete static_cast<Handle*>(uv->data); });
+}
+
+void Readable::stop() {
+  if (handle_->uv.base.type == UV_POLL) uv_poll_stop(&handle_->uv.poll);
+  else uv_idle_stop(&handle_->uv.idle);
+}
+
 struct TerminationSignal::Handle {
   uv_poll_t uv{};
   std::function<void()> fire;

@@ -78,6 +78,21 @@ class BeforeBlock {
   Handle* handle_;
 };
 
+// Calls `fire` whenever a file descriptor can be read or has come to its end; a regular file can always be
+// read. `fire` must read, or stop. The descriptor stays the caller's and must outlive this object.
+class Readable {
+ public:
+  Readable(Loop& loop, int fd, std::function<void()> fire);
+  ~Readable();
+  Readable(const Readable&) = delete;
+  Readable& operator=(const Readable&) = delete;
+  void stop();
+
+ private:
+  struct Handle;
+  Handle* handle_;
+};
+
 // SIGTERM and SIGINT (blocked by run_process) as calls in the loop's thread.
 class TerminationSignal {
  public:

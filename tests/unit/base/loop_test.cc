@@ -1,6 +1,9 @@
 #include "base/loop.h"
 
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdio>
 #include <thread>
 
 namespace parley {
@@ -48,6 +51,37 @@ TEST(Loop, BeforeBlockRunsEachTurn) {
   tick.every(1ms);
   loop.run();
   EXPECT_GE(turns, 3);
+}
+
+// Reads `fd` to its end through a Readable.
+std::string read_all(int fd) {
+  Loop loop;
+  std::string all;
+  Readable readable(loop, fd, [&] {
+    char buffer[16];
+    const ssize_t got = read(fd, buffer, sizeof buffer);
+    if (got > 0) all.append(buffer, static_cast<std::size_t>(got));
+    else loop.stop();
+  });
+  loop.run();
+  return all;
+}
+
+TEST(Loop, APipeIsReadToItsEnd) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], "more than sixteen bytes", 23), 23);
+  close(ends[1]);
+  EXPECT_EQ(read_all(ends[0]), "more than sixteen bytes");
+  close(ends[0]);
+}
+
+TEST(Loop, ARegularFileIsReadToItsEndAlthoughItCannotBePolled) {
+  std::FILE* file = std::tmpfile();
+  std::fputs("more than sixteen bytes", file);
+  std::rewind(file);
+  EXPECT_EQ(read_all(fileno(file)), "more than sixteen bytes");
+  std::fclose(file);
 }
 
 TEST(Loop, ATerminationSignalArrivesInTheLoopsThread) {

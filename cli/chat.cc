@@ -1,0 +1,144 @@
+#include "cli/chat.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "base/process.h"
+#include "cli/terminal_chat.h"
+#include "cli/terminal_text.h"
+#include "proto/channel.h"
+#include "proto/limits.h"
+
+namespace parley {
+namespace {
+
+constexpr int password_tries = 3;
+
+int complain(const Error& error) {
+  const std::string reason = std::string(text_of(error.code)) +
+                             (error.detail.empty() ? "" : " (" + error.detail + ")");
+  std::fprintf(stderr, "parley chat: %s\n", printable(reason).c_str());
+  return exit_code_of(error);
+}
+
+// TerminationSignal reads them; a blocked SIGPIPE is a write that fails.
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+// With which credentials to begin, and what to ask for when they are refused.
+class LoginDialogue {
+ public:
+  LoginDialogue(AccountInUse& account, const ChatOptions& options)
+      : account_(account), options_(options), shown_name_(printable(account.user)) {}
+
+  Result<client::Credentials> first() {
+    PARLEY_TRY(const auto from_file, password_from_file());
+    PARLEY_TRY(const auto identity, account_.log->identity());
+    if (options_.create_account) return create(from_file);
+    if (from_file) return with(*from_file);
+    if (identity && !identity->device_token.empty()) return with("");
+    return asked("Password for " + shown_name_ + ": ");
+  }
+
+  // Nothing: there is nobody to ask, or he has had his tries.
+  std::optional<client::Credentials> after_refusal() {
+    if (!std::exchange(has_been_asked_, true)) return again("Please log in again. Password: ");
+    if (++tries_ >= password_tries) return std::nullopt;
+    const auto answer = ask("No account \"" + shown_name_ +
+                            "\" with this password. Make one? [y/N] ");
+    if (!answer) return std::nullopt;
+    if (*answer == "y" || *answer == "Y" || *answer == "yes") {
+      auto made = create(std::nullopt);
+      return made ? std::optional(*made) : std::nullopt;
+    }
+    return again("Password for " + shown_name_ + ": ");
+  }
+
+ private:
+  client::Credentials with(std::string password) const {
+    return {.name = account_.user, .password = std::move(password)};
+  }
+
+  Result<client::Credentials> asked(const std::string& prompt) {
+    has_been_asked_ = true;
+    const auto password = ask_password(prompt);
+    if (!password) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
+    return with(*password);
+  }
+
+  std::optional<client::Credentials> again(const std::string& prompt) {
+    auto credentials = asked(prompt);
+    return credentials ? std::optional(*credentials) : std::nullopt;
+  }
+
+  Result<client::Credentials> create(const std::optional<std::string>& from_file) {
+    has_been_asked_ = true;
+    client::Credentials credentials = with(from_file.value_or(""));
+    credentials.account = client::Account::create;
+    while (!from_file) {
+      const auto password = ask_password("A new password (8 bytes at least): ");
+      if (!password) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
+      const bool fits = password->size() >= limits::password_min;
+      if (!fits) continue;
+      const auto repeated = ask_password("The same again: ");
+      if (!repeated) return fail(Errc::refused, "no password");
+      if (*password != *repeated) continue;
+      credentials.password = *password;
+      break;
+    }
+    return credentials;
+  }
+
+  AccountInUse& account_;
+  const ChatOptions& options_;
+  const std::string shown_name_;
+  bool has_been_asked_ = false;
+  int tries_ = 0;
+};
+
+int explain(const Error& why, int code) {
+  if (why.code == Errc::replaced)
+    std::fprintf(stderr, "parley chat: you have logged in elsewhere; this chat is closed\n");
+  else
+    complain(why);
+  return code;
+}
+
+}  // namespace
+
+int run_chat(const ChatOptions& options) {
+  std::setlocale(LC_ALL, "");
+  init_crypto();
+  block_signals();
+  auto account = open_account(options.account);
+  if (!account) return complain(account.error());
+  LoginDialogue dialogue(*account, options);
+  auto credentials = dialogue.first();
+  if (!credentials) return complain(credentials.error());
+  for (;;) {
+    Chat::Outcome outcome;
+    {
+      Chat chat(*account, options, *credentials);
+      outcome = chat.run();
+    }
+    if (!outcome.stopped) return outcome.exit_code;
+    if (outcome.stopped->code != Errc::refused || isatty(STDIN_FILENO) != 1)
+      return explain(*outcome.stopped, outcome.exit_code);
+    auto next = dialogue.after_refusal();
+    if (!next) return explain(*outcome.stopped, outcome.exit_code);
+    credentials = *std::move(next);
+  }
+}
+
+}  // namespace parley

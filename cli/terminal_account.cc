@@ -1,0 +1,169 @@
+#include "cli/terminal_account.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/config.h"
+#include "base/process.h"
+#include "client/address.h"
+#include "client/sqlite_log.h"
+#include "proto/limits.h"
+
+namespace parley {
+namespace {
+
+struct ServerFile {
+  std::vector<std::string> gateways;
+  std::string pin;
+};
+
+Result<ServerFile> read_server_file(const AccountOptions& options) {
+  ServerFile file;
+  std::string path = options.config;
+  if (path.empty() && !options.data.empty()) path = options.data + "/client.toml";
+  if (!path.empty()) {
+    Config config;
+    config.list("client.gateways", &file.gateways, "Gateways to connect to, host:port");
+    config.text("client.pin", &file.pin, "The server's key: <key id>:<hex public key>");
+    PARLEY_CHECK(config.load_file(path));
+  }
+  if (!options.gateways.empty()) file.gateways = options.gateways;
+  if (!options.pin.empty()) file.pin = options.pin;
+  if (file.gateways.empty() || file.pin.empty())
+    return fail(Errc::config, "which server? --data, --config, or --gateway and --pin");
+  return file;
+}
+
+// A user's name becomes a file's name: only harmless characters stay as they are.
+std::string as_file_name(const std::string& user) {
+  std::string name;
+  for (const char c : user) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (is_plain) {
+      name += c;
+      continue;
+    }
+    // Names are compared without case (ASCII), so alice and Alice share a log.
+    if (c >= 'A' && c <= 'Z') {
+      name += static_cast<char>(c - 'A' + 'a');
+      continue;
+    }
+    char escaped[4];
+    std::snprintf(escaped, sizeof escaped, "%%%02x", static_cast<unsigned char>(c));
+    name += escaped;
+  }
+  return name;
+}
+
+Result<std::string> state_directory(const AccountOptions& options) {
+  if (!options.state.empty()) return options.state;
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return std::string(state) + "/parley";
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home != '/')
+    return fail(Errc::config, "no home directory: say --state DIRECTORY");
+  return std::string(home) + "/.local/state/parley";
+}
+
+// Private from the first directory on that we make ourselves.
+Status make_directories(const std::string& path) {
+  std::string so_far;
+  for (const auto& part : std::filesystem::path(path)) {
+    so_far = so_far.empty() ? part.string() : (std::filesystem::path(so_far) / part).string();
+    if (mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail(Errc::io, so_far + ": " + std::strerror(errno));
+  }
+  return {};
+}
+
+// Different servers at the same address have different keys; the same server keeps its key.
+std::string server_name(std::string_view pin) {
+  const std::size_t colon = pin.find(':');
+  return std::string(pin.substr(colon + 1, 16));
+}
+
+Status check_user(const std::string& user) {
+  const bool has_control =
+      std::ranges::any_of(user, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (user.empty() || user.size() > limits::user_name_max || has_control)
+    return fail(Errc::bad_request, "a user's name has 1 … 64 bytes and no control characters");
+  return {};
+}
+
+// Reads up to a line break from the terminal, whatever standard input is.
+std::optional<std::string> ask_terminal(const std::string& prompt, tcflag_t without) {
+  const int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return std::nullopt;
+  termios before{};
+  if (tcgetattr(fd, &before) != 0) {
+    close(fd);
+    return std::nullopt;
+  }
+  // SIGINT is blocked in a chat: here Ctrl-C is a character that ends the line.
+  constexpr char ctrl_c = 3;
+  termios during = before;
+  during.c_lflag &= ~(without | ISIG);
+  during.c_cc[VEOL] = ctrl_c;
+  tcsetattr(fd, TCSAFLUSH, &during);
+  dprintf(fd, "%s", prompt.c_str());
+  std::string line;
+  char c = 0;
+  ssize_t got = 0;
+  while ((got = read(fd, &c, 1)) == 1 && c != '\n' && c != ctrl_c) {
+    if (line.size() < limits::password_max) line += c;
+  }
+  tcsetattr(fd, TCSAFLUSH, &before);
+  if ((without & ECHO) != 0) dprintf(fd, "\n");
+  close(fd);
+  if (got != 1 || c == ctrl_c) return std::nullopt;
+  return line;
+}
+
+}  // namespace
+
+Result<AccountInUse> open_account(const AccountOptions& options) {
+  PARLEY_CHECK(check_user(options.user));
+  PARLEY_TRY(const ServerFile server, read_server_file(options));
+  AccountInUse account;
+  account.user = options.user;
+  PARLEY_TRY(account.server, client::parse_pin(server.pin));
+  for (const std::string& gateway : server.gateways) {
+    PARLEY_TRY(account.client.session.gateways.emplace_back(), client::parse_endpoint(gateway));
+  }
+  account.client.conversations.relist_every = std::chrono::seconds(30);
+  PARLEY_TRY(std::string directory, state_directory(options));
+  directory += "/" + server_name(server.pin);
+  PARLEY_CHECK(make_directories(directory));
+  PARLEY_TRY(account.log,
+             client::open_sqlite_log(directory + "/" + as_file_name(options.user) + ".db"));
+  return account;
+}
+
+Result<std::optional<std::string>> password_from_file() {
+  const char* path = std::getenv("PARLEY_PASSWORD_FILE");
+  if (path == nullptr) return std::nullopt;
+  PARLEY_TRY(auto password, read_secret_file(path));
+  return password;
+}
+
+std::optional<std::string> ask_password(const std::string& prompt) {
+  return ask_terminal(prompt, ECHO);
+}
+
+std::optional<std::string> ask(const std::string& prompt) { return ask_terminal(prompt, 0); }
+
+int exit_code_of(const Error& error) {
+  if (error.code == Errc::config) return exit_config;
+  return is_retryable(error.code) ? exit_retry : exit_runtime;
+}
+
+}  // namespace parley
