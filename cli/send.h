@@ -12,7 +12,7 @@ struct SendOptions {
   AccountOptions account;
   std::string peer;          // --to
   std::string text;          // positional; "-" or empty: standard input to its end
-  std::string id;            // --id: 32 hex digits; the same id is never stored twice. Empty: chosen
+  std::string id;            // --id: 32 hex digits; an id is never stored twice. Empty: chosen
   std::uint32_t seconds = 30;  // --timeout: 1 … 600
 };
 

@@ -146,8 +146,8 @@ void Chat::on_peer_found(const std::string& name,
                          const Result<std::vector<client::Profile>>& found) {
   const int code = found ? exit_runtime : exit_retry;
   if (!found || found->empty()) {
-    const std::string what =
-        found ? "nobody is called " + printable(name) : "not found out: " + reason_of(found.error());
+    const std::string what = found ? "nobody is called " + printable(name)
+                                   : "not found out: " + reason_of(found.error());
     return terminal_->is_interactive() ? notice(what) : fail_with(code, what);
   }
   const client::Profile& profile = found->front();

@@ -23,7 +23,7 @@ struct Dial {
 // Requires: a connection is open.
 struct Transmit {
   FrameHeader header;
-  std::string body;
+  std::string body{};
 };
 // Ends the connection, open or not yet, with a close frame if possible. Not answered.
 struct HangUp {};
@@ -70,7 +70,7 @@ struct CallBack {
   Result<std::string> result;
 };
 
-using Action = std::variant<Dial, Transmit, HangUp, StateChanged, MessageAdded, ReceiptMoved, SendDone,
-                            Synced, LogFailed, CallBack>;
+using Action = std::variant<Dial, Transmit, HangUp, StateChanged, MessageAdded, ReceiptMoved,
+                            SendDone, Synced, LogFailed, CallBack>;
 
 }  // namespace parley::client

@@ -34,7 +34,8 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   if (colon == std::string_view::npos) return wrong("host:port is expected");
   std::string_view host = text.substr(0, colon);
   if (is_bracketed(host)) host = host.substr(1, host.size() - 2);
-  else if (host.find(':') != std::string_view::npos) return wrong("an IPv6 address needs brackets, as in [::1]:7100");
+  else if (host.find(':') != std::string_view::npos)
+    return wrong("an IPv6 address needs brackets, as in [::1]:7100");
   if (host.empty()) return wrong("the host is missing");
   const auto port = parse_u16(text.substr(colon + 1));
   if (!port || *port == 0) return wrong("the port must be 1 … 65535");

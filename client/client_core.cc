@@ -15,7 +15,8 @@ const Error unanswered{Errc::disconnected, "no answer within the deadline"};
 Status check(const Outgoing& message) {
   const bool is_text = message.kind == MessageKind::text;
   if (message.body.empty()) return fail(Errc::bad_request, "the message is empty");
-  if (message.body.size() > limits::text_max) return fail(Errc::too_large, "the message is too long");
+  if (message.body.size() > limits::text_max)
+    return fail(Errc::too_large, "the message is too long");
   if (is_text && message.body.find('\0') != std::string::npos)
     return fail(Errc::bad_request, "a NUL in a text");
   return {};
@@ -45,8 +46,9 @@ Status ClientCore::load(DeviceId fresh_device, Instant now) {
     identity = Identity{.device = fresh_device, .user = {}, .device_token = {}};
     PARLEY_CHECK(log_.save_identity(*identity));
   }
+  const DeviceAge age = identity->user ? DeviceAge::is_known : DeviceAge::is_new;
   session_.set_identity(*std::move(identity));
-  PARLEY_CHECK(conversations_.load());
+  PARLEY_CHECK(conversations_.load(age));
   PARLEY_TRY(auto queued, log_.queued());
   for (Outgoing& message : queued) PARLEY_CHECK(outbox_.add(std::move(message), now));
   return {};

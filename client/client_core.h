@@ -20,10 +20,10 @@
 namespace parley::client {
 
 struct ClientOptions {
-  SessionOptions session;
-  RequestLimits requests;
-  OutboxOptions outbox;
-  ConversationOptions conversations;
+  SessionOptions session{};
+  RequestLimits requests{};
+  OutboxOptions outbox{};
+  ConversationOptions conversations{};
 };
 
 class ClientCore {

@@ -160,8 +160,9 @@ void Connection::on_connected() {
         Connection* owner = static_cast<Socket*>(stream->data)->owner;
         if (owner == nullptr || size == 0) return;
         if (size > 0) return owner->on_bytes(buffer->base, static_cast<std::size_t>(size));
-        const bool early = std::holds_alternative<Handshake>(owner->state_);
-        const char* what = early ? "closed during the handshake (is the pinned key right?)" : "reading";
+        const char* what = std::holds_alternative<Handshake>(owner->state_)
+                               ? "closed during the handshake (is the pinned key right?)"
+                               : "reading";
         owner->end(network_error(what, static_cast<int>(size)));
       });
 }

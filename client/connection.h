@@ -114,7 +114,7 @@ class Connection {
   Handler& handler_;
   std::variant<Idle, Dialing, Handshake, Open> state_;
   Socket* socket_ = nullptr;
-  std::uint64_t incarnation_ = 0;  // counts opens and closes: has a callback ended what it was called for?
+  std::uint64_t incarnation_ = 0;  // counts ends: has a callback ended what it was called for?
   std::string in_;                 // the beginning of a record
   std::string out_;
   std::size_t look_ups_done_ = 0;

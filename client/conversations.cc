@@ -18,7 +18,8 @@ Duration hint_of(const Error& error) { return std::chrono::milliseconds(error.re
 Conversations::Conversations(const ConversationOptions& options, LocalLog& log, std::uint64_t seed)
     : options_(options), log_(log), random_(seed) {}
 
-Status Conversations::load() {
+Status Conversations::load(DeviceAge age) {
+  age_ = age;
   PARLEY_TRY(const auto known, log_.conversations());
   for (const LoggedConversation& from : known) {
     Conversation conversation{.timeline = Timeline(options_.timeline),
@@ -43,7 +44,8 @@ void Conversations::disconnected(Instant now) {
     conversation.timeline.disconnected(now);
     conversation.report.disconnected();
   }
-  listing_ = NotListed{};
+  listing_ = NoList{};
+  is_listed_ = false;
 }
 
 std::optional<Request> Conversations::take_due(Instant now) {
@@ -134,7 +136,8 @@ void Conversations::merge(const wire_format::Listed& listed, Instant now,
   if (!conversation.timeline.is_placed()) {
     const std::uint64_t head = listed.head.value;
     const Seq earliest{head - std::min(head, options_.backlog_max)};
-    place(id, conversation, std::max(listed.mine.received, earliest), now, out);
+    const Seq received = age_ == DeviceAge::is_new ? listed.mine.received : Seq{0};
+    place(id, conversation, std::max(received, earliest), now, out);
   }
   conversation.report.server_has(listed.mine);
   conversation.report.want(listed.mine);
@@ -145,15 +148,18 @@ void Conversations::merge(const wire_format::Listed& listed, Instant now,
 
 // What is not in the list had no entry when the list was made: it begins at the beginning.
 void Conversations::finish_listing(Instant now, std::vector<Action>& out) {
-  listing_ = Listed{};
+  const bool is_first = !std::exchange(is_listed_, true);
+  age_ = DeviceAge::is_known;
   if (options_.sync == Sync::conversations) {
+    const Duration every = is_first ? options_.second_look_after : options_.relist_every;
+    listing_ = ListDue{.due = now + random_.between(every * 3 / 4, every), .after = {}};
     for (auto& [id, conversation] : conversations_) {
       if (conversation.timeline.is_placed()) continue;
       place(id, conversation, Seq{0}, now, out);
       enter(id, conversation);
     }
   }
-  out.emplace_back(Synced{});
+  if (is_first) out.emplace_back(Synced{});
 }
 
 void Conversations::on_list_failed(const Error& error, Instant now) {
@@ -214,8 +220,7 @@ Conversations::Conversation& Conversations::at(ConversationId id, Instant now,
       id, Conversation{.timeline = Timeline(options_.timeline),
                        .report = CursorReport(options_.receipt_every),
                        .peer = {}});
-  const bool is_listed = std::holds_alternative<Listed>(listing_);
-  if (is_new && is_listed && options_.sync == Sync::conversations)
+  if (is_new && is_listed_ && options_.sync == Sync::conversations)
     place(id, found->second, Seq{0}, now, out);
   return found->second;
 }

@@ -1,9 +1,9 @@
 // All conversations of one user on one device: what has been received, what is missing, how far it is read.
 // Pure but for the local log, which is written before anything is told or acknowledged.
 //
-// After a login the server's list is gone through, page by page, and compared with what is here. A
-// conversation that is new to this device begins where the user's received cursor stands, so
-// that it gets what no device has had; what lies before is history, fetched on demand.
+// After a login the server's list is gone through, page by page, and compared with what is here. On a new device
+// (its log has never seen a login) a conversation begins where the user's received cursor stands, so that it gets what
+// no device has had; what lies before is history, fetched on demand. Later ones it gets from their beginning.
 #pragma once
 
 #include <optional>
@@ -29,11 +29,19 @@ enum class Sync : std::uint8_t {
   nothing,        // only what is pushed from now on; for load generators
 };
 
+enum class DeviceAge : std::uint8_t { is_new, is_known };
+
 struct ConversationOptions {
   Sync sync = Sync::conversations;
-  TimelineOptions timeline;
+  TimelineOptions timeline{};
   Duration receipt_every = 1s;  // per conversation, at most one receipt
-  // A conversation that is new to this device begins at most this many entries before its head.
+  // How long after a login's list it is asked for once more: a message that is committed while the servers
+  // do not know yet where this device is connected is told to nobody here.
+  Duration second_look_after = 1s;
+  // A push is a hint and may be lost; if it was the last of its conversation, no later number shows it. So the
+  // server's list is compared again this often (a quarter sooner at most, by chance).
+  Duration relist_every = 300s;
+  // A conversation that this device does not know begins at most this many entries before its head.
   std::uint64_t backlog_max = 10'000;
 };
 
@@ -45,7 +53,7 @@ class Conversations {
   Conversations& operator=(const Conversations&) = delete;
 
   // Reads the local log. Called once, first.
-  Status load();
+  Status load(DeviceAge age);
   void connected(UserId self, Instant now, std::vector<Action>& out);
   void disconnected(Instant now);
 
@@ -78,7 +86,7 @@ class Conversations {
     CursorReport report;
     Cursors peer;
   };
-  struct NotListed {};  // not connected
+  struct NoList {};  // not connected, or not wanted
   struct ListDue {
     Instant due;
     ConversationId after;
@@ -88,7 +96,6 @@ class Conversations {
     ConversationId after;
     unsigned failures = 0;
   };
-  struct Listed {};
 
   Conversation& at(ConversationId id, Instant now, std::vector<Action>& out);
   void place(ConversationId id, Conversation& conversation, Seq last, Instant now,
@@ -107,9 +114,11 @@ class Conversations {
   LocalLog& log_;
   Random random_;
   UserId self_;
+  DeviceAge age_ = DeviceAge::is_new;  // until the first list is complete
   std::unordered_map<ConversationId, Conversation> conversations_;
   Agenda<ConversationId> agenda_;
-  std::variant<NotListed, ListDue, ListAsked, Listed> listing_;
+  std::variant<NoList, ListDue, ListAsked> listing_;
+  bool is_listed_ = false;  // completely, once since the last login
   bool log_failed_ = false;  // told once per row of failures
 };
 

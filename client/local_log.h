@@ -20,7 +20,7 @@ namespace parley::client {
 struct Identity {
   DeviceId device;           // chosen once
   UserId user;               // none before the first login
-  std::string device_token;  // empty: the next login needs the password
+  std::string device_token{};  // empty: the next login needs the password
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };

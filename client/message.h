@@ -22,7 +22,7 @@ struct Entry {
   UserId sender;
   ClientMessageId client_id{};
   MessageKind kind = MessageKind::text;
-  std::string body;
+  std::string body{};
   std::int64_t time_ms = 0;  // the server's clock, since 1970 UTC
 
   friend bool operator==(const Entry&, const Entry&) = default;
@@ -33,7 +33,7 @@ struct Outgoing {
   ClientMessageId id{};  // the same in every repetition: the server keeps one message per id
   ConversationId conversation;
   MessageKind kind = MessageKind::text;
-  std::string body;
+  std::string body{};
 
   friend bool operator==(const Outgoing&, const Outgoing&) = default;
 };
@@ -59,8 +59,8 @@ struct Cursors {
 
 struct Profile {
   UserId user;
-  std::string name;
-  std::string nickname;
+  std::string name{};
+  std::string nickname{};
 };
 
 struct Page {

@@ -38,9 +38,10 @@ const Outgoing* Outbox::take_due(Instant now) {
   while (const auto conversation = lanes_due_.take_due(now)) {
     const auto lane = lanes_.find(*conversation);
     if (lane == lanes_.end()) continue;
-    const auto slot = std::ranges::find_if(lane->second, [](const Slot& s) { return s.due.has_value(); });
+    const auto slot = first_waiting(lane->second);
     const auto in_flight = static_cast<std::size_t>(slot - lane->second.begin());
-    if (slot == lane->second.end() || in_flight >= options_.in_flight_per_conversation_max) continue;
+    const bool is_full = in_flight >= options_.in_flight_per_conversation_max;
+    if (slot == lane->second.end() || is_full) continue;
     if (*slot->due > now) {
       lanes_due_.enter(*conversation, *slot->due);
       continue;
@@ -103,10 +104,14 @@ Outgoing Outbox::remove(const ClientMessageId& id) {
   return message;
 }
 
+Outbox::Lane::iterator Outbox::first_waiting(Lane& lane) {
+  return std::ranges::find_if(lane, [](const Slot& slot) { return slot.due.has_value(); });
+}
+
 // Entering a lane too early is harmless (take_due looks at its slots); entering it too late is not.
 void Outbox::enter_lane(ConversationId conversation) {
-  const Lane& lane = lanes_.at(conversation);
-  const auto slot = std::ranges::find_if(lane, [](const Slot& s) { return s.due.has_value(); });
+  Lane& lane = lanes_.at(conversation);
+  const auto slot = first_waiting(lane);
   const auto in_flight = static_cast<std::size_t>(slot - lane.begin());
   if (slot != lane.end() && in_flight < options_.in_flight_per_conversation_max)
     lanes_due_.enter(conversation, *slot->due);

@@ -72,6 +72,7 @@ class Outbox {
   };
   Slot* find(const ClientMessageId& id);
   Outgoing remove(const ClientMessageId& id);
+  static Lane::iterator first_waiting(Lane& lane);
   void enter_lane(ConversationId conversation);
 
   OutboxOptions options_;

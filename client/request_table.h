@@ -38,7 +38,7 @@ using Purpose = std::variant<ForSend, ForReceipt, ForPull, ForList, ForLogout, F
 struct Request {
   Verb verb;
   std::uint64_t target = 0;
-  std::string body;
+  std::string body{};
   Purpose purpose;
 };
 

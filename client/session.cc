@@ -71,9 +71,10 @@ void Session::wait(const Error& why, Instant now) {
 // Through the list quickly, then a pause that grows with each round. The server's hint is a lower bound.
 Duration Session::pause(Duration hint) {
   const auto round = static_cast<unsigned>(failures_ / options_.gateways.size());
-  const Duration own = failures_ % options_.gateways.size() != 0
-                           ? random_.between(Duration::zero(), hop_jitter)
-                           : backoff(round - 1, options_.backoff_base, options_.backoff_cap, random_);
+  const bool is_round_over = failures_ % options_.gateways.size() == 0;
+  const Duration own =
+      is_round_over ? backoff(round - 1, options_.backoff_base, options_.backoff_cap, random_)
+                    : random_.between(Duration::zero(), hop_jitter);
   hint = std::min(hint, options_.hint_max);
   return std::max(own, hint + random_.between(Duration::zero(), hint / 2));
 }
@@ -122,7 +123,8 @@ Session::Took Session::on_frame(const Frame& frame, Instant now, std::vector<Act
   const FrameHeader& header = frame.header;
   switch (header.kind) {
     case FrameKind::ping:
-      out.push_back(Transmit{.header = {.kind = FrameKind::pong, .number = header.number}, .body = {}});
+      out.push_back(
+          Transmit{.header = {.kind = FrameKind::pong, .number = header.number}, .body = {}});
       last_sent_ = now;
       return Took::yes;
     case FrameKind::pong:

@@ -40,15 +40,15 @@ namespace parley::client {
 enum class Account : std::uint8_t { existing, create };
 
 struct Credentials {
-  std::string name;
-  std::string password;  // empty: tokens only
+  std::string name{};
+  std::string password{};  // empty: tokens only
   DeviceClass device_class = DeviceClass::pc;
   Account account = Account::existing;
-  std::string nickname;  // with Account::create; empty: the name
+  std::string nickname{};  // with Account::create; empty: the name
 };
 
 struct SessionOptions {
-  std::vector<Endpoint> gateways;  // equals: the first is drawn, then in turn. At least one.
+  std::vector<Endpoint> gateways{};  // equals: the first is drawn, then in turn. At least one.
   Duration connect_within = 5s;    // TCP and handshake
   Duration login_within = 12s;     // each step of it
   Duration ping_every = 30s;       // the server may want less; dead after three times this

@@ -84,7 +84,8 @@ class Statement {
     }
     if (code_ == SQLITE_DONE) return {};
     const bool taken = code_ == SQLITE_CONSTRAINT;
-    return fail(taken ? Errc::conflict : Errc::io, "local log: " + std::string(sqlite3_errmsg(db_)));
+    return fail(taken ? Errc::conflict : Errc::io,
+                "local log: " + std::string(sqlite3_errmsg(db_)));
   }
 
  private:

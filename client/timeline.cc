@@ -74,7 +74,9 @@ void Timeline::pull_failed(Instant now, Duration hint, Random& random) {
 }
 
 void Timeline::disconnected(Instant now) {
-  if (std::holds_alternative<Pulling>(state_)) state_ = Missing{.due = now};
+  if (!std::holds_alternative<Pulling>(state_)) return;
+  state_ = Whole{};
+  if (last_ < head_) state_ = Missing{.due = now};
 }
 
 std::optional<Instant> Timeline::next_due() const {
