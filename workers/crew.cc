@@ -39,12 +39,9 @@ Crew::Crew(Loop& loop, CrewOptions options, const std::function<Stores()>& make_
       batch_seconds_(metrics.histogram("parley_worker_batch_seconds", "Time to work off a batch",
                                        seconds_buckets())),
       wakeup_(loop, [this] { turn(); }) {
-  for (std::size_t i = 0; i < options_.executors; ++i)
-    executors_.push_back(make_desk(make_stores(), options_.batch_max));
-  if (serves(Lane::hashing)) {
-    for (std::size_t i = 0; i < options_.hashers; ++i)
-      hashers_.push_back(make_desk(make_stores(), 1));
-  }
+  furnish(executors, options_.executors, options_.batch_max, make_stores);
+  if (serves(Lane::sessions)) furnish(clerks, options_.clerks, options_.batch_max, make_stores);
+  if (serves(Lane::hashing)) furnish(hashers, options_.hashers, 1, make_stores);
   courier_stores_ = make_stores();
   courier_ = std::make_unique<Courier>(*courier_stores_.routes, services_for(courier_stores_),
                                        options_.brokers, metrics);
@@ -67,6 +64,12 @@ ServiceSet Crew::services_for(const Stores& stores) const {
                                             .hasher = hasher_,
                                             .login = options_.login}),
           metrics_};
+}
+
+void Crew::furnish(Room room, std::size_t desks, std::size_t batch_max,
+                   const std::function<Stores()>& make_stores) {
+  for (std::size_t i = 0; i < desks; ++i)
+    desks_[room].push_back(make_desk(make_stores(), batch_max));
 }
 
 std::unique_ptr<Crew::Desk> Crew::make_desk(Stores stores, std::size_t batch_max) {
@@ -105,21 +108,25 @@ void Crew::submit(BusRequest request) {
     refused_.push_back(reply_to(std::move(job.request), fail(Errc::unsupported, "no such verb")));
     return;
   }
+  const std::uint64_t key = job.request.header.key;
   switch (lane->second) {
-    case Lane::store:
-      executors_[shard(job.request.header.key, executors_.size())]->arrived.push_back(
-          std::move(job));
-      return;
+    case Lane::store: desk_for(executors, key).arrived.push_back(std::move(job)); return;
+    case Lane::sessions: desk_for(clerks, key).arrived.push_back(std::move(job)); return;
     case Lane::hashing: submit_to_hasher(std::move(job)); return;
     case Lane::routes: courier_arrived_.push_back(std::move(job)); return;
   }
 }
 
+Crew::Desk& Crew::desk_for(Room room, std::uint64_t key) {
+  return *desks_[room][shard(key, desks_[room].size())];
+}
+
 // By network, so that one that floods us with logins keeps one hasher busy and its failures are
 // counted in one place.
 void Crew::submit_to_hasher(Job job) {
-  Desk& desk = *hashers_[shard(job.request.header.origin, hashers_.size())];
-  const std::size_t share = std::max<std::size_t>(1, options_.hash_queue_max / hashers_.size());
+  Desk& desk = desk_for(hashers, job.request.header.origin);
+  const std::size_t share =
+      std::max<std::size_t>(1, options_.hash_queue_max / desks_[hashers].size());
   if (desk.thread->backlog() + desk.arrived.size() > share) {
     hashing_refused_.add();
     refused_.push_back(reply_to(std::move(job.request),
@@ -144,8 +151,8 @@ void Crew::turn() {
 }
 
 void Crew::hand_out() {
-  for (const Desks* desks : {&executors_, &hashers_}) {
-    for (const auto& desk : *desks) {
+  for (const Desks& room : desks_) {
+    for (const auto& desk : room) {
       if (!desk->arrived.empty()) desk->thread->submit(std::exchange(desk->arrived, {}));
     }
   }
@@ -154,8 +161,8 @@ void Crew::hand_out() {
 
 void Crew::collect() {
   std::vector<Delivery> deliveries;
-  for (const Desks* desks : {&executors_, &hashers_}) {
-    for (const auto& desk : *desks) {
+  for (const Desks& room : desks_) {
+    for (const auto& desk : room) {
       for (Finished& finished : desk->thread->take_results()) {
         answer_or_admit(std::move(finished.answers));
         std::ranges::move(finished.deliveries, std::back_inserter(deliveries));
@@ -201,14 +208,16 @@ bool Crew::is_alive() const {
   const auto moves = [&](const auto& desk) {
     return desk->thread->busy_for(now) < options_.stuck_after;
   };
-  return std::ranges::all_of(executors_, moves) && std::ranges::all_of(hashers_, moves) &&
+  return std::ranges::all_of(desks_,
+                             [&](const Desks& room) { return std::ranges::all_of(room, moves); }) &&
          courier_thread_->busy_for(now) < options_.stuck_after;
 }
 
 bool Crew::idle() const {
   const auto rests = [](const auto& desk) { return desk->arrived.empty() && desk->thread->idle(); };
-  return refused_.empty() && courier_arrived_.empty() && std::ranges::all_of(executors_, rests) &&
-         std::ranges::all_of(hashers_, rests) && courier_thread_->idle();
+  return refused_.empty() && courier_arrived_.empty() && courier_thread_->idle() &&
+         std::ranges::all_of(desks_,
+                             [&](const Desks& room) { return std::ranges::all_of(room, rests); });
 }
 
 }  // namespace parley

@@ -1,8 +1,9 @@
 // The threads of a worker and the queues between them; the loop's thread only hands things on.
 //
-//   requests ──by routing key──▶ executors ──▶ answers, then deliveries ──▶ courier ──▶ messages
-//            ──by network──────▶ hashers   ──┘                               ▲  └──▶ answers of
-//            logins ──reports of gateways─────────────────────────────────────────┘
+//   requests ──by routing key──▶ executors ──┬──▶ answers
+//            ──logins by token─▶ clerks ─────┤
+//            ──passwords───────▶ hashers ────┴──▶ deliveries, logins ──▶ courier ──▶ messages, answers
+//            ──reports of gateways────────────────────────────────────────▲
 //
 // Bounds. Requests inside: the credit that the consumer granted its brokers. Waiting for a hasher:
 // 64 in all, 1.5 s each; beyond: retry_later. Deliveries waiting for the courier: 32 MiB; beyond:
@@ -13,7 +14,9 @@
 // crew.
 #pragma once
 
+#include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -35,6 +38,7 @@ struct Stores {
 struct CrewOptions {
   std::vector<ServiceId> services = {};
   std::size_t executors = 2;
+  std::size_t clerks = 1;
   std::size_t hashers = 1;
   std::size_t batch_max = 512;
   std::size_t batch_bytes_max = 4 << 20;
@@ -87,12 +91,16 @@ class Crew {
     std::unique_ptr<Executor> thread;
   };
   using Desks = std::vector<std::unique_ptr<Desk>>;
+  enum Room : std::size_t { executors, clerks, hashers, rooms };
 
   ServiceSet services_for(const Stores& stores) const;
   std::unique_ptr<Desk> make_desk(Stores stores, std::size_t batch_max);
+  void furnish(Room room, std::size_t desks, std::size_t batch_max,
+               const std::function<Stores()>& make_stores);
   void work(Desk& desk, std::vector<Job>& batch, Executor::Reporter& reporter) const;
   bool serves(Lane lane) const;
 
+  Desk& desk_for(Room room, std::uint64_t key);
   void submit_to_hasher(Job job);
   void turn();
   void hand_out();
@@ -112,8 +120,7 @@ class Crew {
   Wakeup wakeup_;
 
   std::map<std::uint16_t, Lane> lanes_;
-  Desks executors_;
-  Desks hashers_;
+  std::array<Desks, rooms> desks_;
   std::vector<Answered> refused_;             // of this turn
   std::vector<CourierTask> courier_arrived_;  // of this turn
   bool dropping_ = false;

@@ -46,18 +46,18 @@ Service make_login_service(const ServiceDeps& deps) {
   service.on_each<wire::PasswordRequest>(
       Verb::login_password, Lane::hashing, allow_anyone,
       [password](const auto& request, const Moment& at) { return password->log_in(request, at); });
-  service.on_each<wire::TokenRequest>(Verb::login_token, Lane::store, allow_anyone,
+  service.on_each<wire::TokenRequest>(Verb::login_token, Lane::sessions, allow_anyone,
                                       [token](const auto& request, const Moment& at) {
                                         return token->by_access_token(request, at);
                                       });
-  service.on_each<wire::ResumeRequest>(Verb::login_resume, Lane::store, allow_anyone,
+  service.on_each<wire::ResumeRequest>(Verb::login_resume, Lane::sessions, allow_anyone,
                                        [token](const auto& request, const Moment& at) {
                                          return token->by_device_token(request, at);
                                        });
   service.on_each<wire::LogoutRequest>(
-      Verb::login_logout, Lane::store, allow_user,
+      Verb::login_logout, Lane::sessions, allow_user,
       [token](const auto& request, const Moment&) { return token->log_out(request); });
-  service.on_each<wire::FindRequest>(Verb::login_find, Lane::store, allow_user,
+  service.on_each<wire::FindRequest>(Verb::login_find, Lane::sessions, allow_user,
                                      [&users = deps.users](const auto& request, const Moment&) {
                                        return find(users, request.body);
                                      });

@@ -104,6 +104,7 @@ Response TokenLogin::finish(const DeviceRecord& record, Generation generation,
   const UserId ids[] = {record.user};
   PARLEY_TRY(const auto profiles, users_.profiles(ids, {}));
   if (profiles.empty()) return refused("the account is gone");
+  log::info("login.accepted", {{"user", record.user}, {"device", record.device}, {"by", "token"}});
   return welcome({.user = record.user,
                   .name = profiles[0].name,
                   .nickname = profiles[0].nickname,

@@ -31,9 +31,10 @@ namespace parley {
 
 // Which thread a verb runs on (crew.h).
 enum class Lane : std::uint8_t {
-  store,    // executors, sharded by routing key; blocks in PostgreSQL only
-  hashing,  // password hashing: slow by intent, kept away from everything else
-  routes    // the one thread that talks to the route cache
+  store,     // executors, sharded by routing key; blocks in PostgreSQL only
+  sessions,  // the same apart: however many clients come back at once, no message waits behind them
+  hashing,   // password hashing: slow by intent, kept away from everything else
+  routes     // the one thread that talks to the route cache
 };
 
 // Whether the caller may ask this at all: the one place per verb that decides it.

@@ -9,6 +9,8 @@ void WorkerSettings::declare(Config& config) {
   config.text("worker.name", &name, "Lasting name, unique on the bus.");
   config.number("worker.executors", &executors, 1, 64,
                 "Threads that carry out requests, each with a database connection of its own.");
+  config.number("worker.session_executors", &session_executors, 1, 64,
+                "The same for logins with a token, logouts and profiles.");
   config.number("worker.batch_max", &batch_max, 1, 10'000,
                 "Requests that an executor takes at once.");
   config.number("worker.credit_messages", &credit_messages, 1, 100'000,
@@ -45,6 +47,7 @@ RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services) co
   options.credit_bytes = static_cast<std::uint32_t>(credit_mib << 20);
   options.crew.services = std::move(services);
   options.crew.executors = executors;
+  options.crew.clerks = session_executors;
   options.crew.hashers = hash_threads == 0 ? cores : std::min<std::size_t>(hash_threads, cores);
   options.crew.batch_max = batch_max;
   options.crew.brokers = brokers.size();

@@ -14,6 +14,7 @@ namespace parley {
 struct WorkerSettings {
   std::string name = "worker-1";
   std::uint64_t executors = 2;
+  std::uint64_t session_executors = 1;
   std::uint64_t batch_max = 512;
   std::uint64_t credit_messages = 1'024;
   std::uint64_t credit_mib = 8;

@@ -3,6 +3,7 @@
 #include <semaphore>
 
 #include "tests/unit/workers/bench.h"
+#include "tests/unit/workers/forwarding_user_store.h"
 
 namespace parley::test {
 namespace {
@@ -63,6 +64,19 @@ class HeldRoutes final : public RouteStore {
   Turnstile& turnstile_;
 };
 
+class HeldUsers final : public ForwardingUserStore {
+ public:
+  HeldUsers(UserStore& users, Turnstile& turnstile)
+      : ForwardingUserStore(users), turnstile_(turnstile) {}
+  Result<std::optional<DeviceRecord>> device_by_token(const TokenHash& token) override {
+    turnstile_.pass();
+    return ForwardingUserStore::device_by_token(token);
+  }
+
+ private:
+  Turnstile& turnstile_;
+};
+
 struct Reply {
   std::uint64_t number;
   int error;
@@ -73,6 +87,7 @@ struct CrewAtWork : testing::Test {
   Bench bench;
   Turnstile hashing;
   Turnstile cache;
+  Turnstile tokens;
   HeldHasher hasher{hashing};
   Metrics metrics;
   Loop loop;
@@ -90,7 +105,7 @@ struct CrewAtWork : testing::Test {
         loop, options,
         [this] {
           return Stores{std::make_unique<MemoryLogStore>(bench.database),
-                        std::make_unique<MemoryUserStore>(bench.database),
+                        std::make_unique<HeldUsers>(bench.users, tokens),
                         std::make_unique<HeldRoutes>(bench.database, cache)};
         },
         hasher,
@@ -107,6 +122,7 @@ struct CrewAtWork : testing::Test {
   void TearDown() override {
     hashing.open();
     cache.open();
+    tokens.open();
     crew.reset();
   }
 
@@ -197,6 +213,21 @@ TEST_F(CrewAtWork, HashingHoldsUpNothingElse) {
   hashing.open();
   ASSERT_TRUE(all_answered());
   EXPECT_EQ(reply_to(slow).error, 0);
+}
+
+TEST_F(CrewAtWork, NoMessageWaitsBehindReturningClients) {
+  hire({.executors = 1});
+  tokens.close();
+  wire::ResumeRequest resume;
+  resume.set_device_token(std::string(32, 'x'));
+  resume.mutable_device()->set_id(1);
+  resume.mutable_device()->set_device_class(wire::DEVICE_CLASS_PC);
+  for (int i = 0; i < 10; ++i) submit(Verb::login_resume, {{}, 0, resume.SerializeAsString()});
+  const auto message = send(1);
+  ASSERT_TRUE(turn_until([&] { return replies.size() == 1; }));
+  EXPECT_EQ(replies[0].number, message);
+  tokens.open();
+  ASSERT_TRUE(all_answered());
 }
 
 TEST_F(CrewAtWork, RefusesLoginsAtOnceWhenTooManyWait) {

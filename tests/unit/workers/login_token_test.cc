@@ -1,66 +1,23 @@
 #include "workers/login_token.h"
 #include "tests/unit/workers/bench.h"
+#include "tests/unit/workers/forwarding_user_store.h"
 
 namespace parley::test {
 namespace {
 
-// The users' store, with a moment between reading a device and replacing its token in which
-// somebody else may act.
-class RacingUserStore final : public UserStore {
+// Between reading a device and replacing its token there is a moment in which somebody else may
+// act.
+class RacingUserStore final : public ForwardingUserStore {
  public:
-  explicit RacingUserStore(UserStore& users) : users_(users) {}
+  using ForwardingUserStore::ForwardingUserStore;
   std::function<void()> before_rotate;
 
   Result<std::optional<Generation>> rotate_device(UserId user, DeviceId device,
                                                   const TokenHash& expected,
                                                   const DeviceTokens& tokens) override {
     before_rotate();
-    return users_.rotate_device(user, device, expected, tokens);
+    return ForwardingUserStore::rotate_device(user, device, expected, tokens);
   }
-  Result<std::optional<DeviceRecord>> device_by_token(const TokenHash& token) override {
-    return users_.device_by_token(token);
-  }
-  Result<Generation> touch_device(UserId user, DeviceId device, const TokenHash& token,
-                                  std::int64_t expires_ms) override {
-    return users_.touch_device(user, device, token, expires_ms);
-  }
-  Result<std::vector<Profile>> profiles(std::span<const UserId> ids,
-                                        std::span<const std::string> names) override {
-    return users_.profiles(ids, names);
-  }
-
-  // A resume asks for nothing else.
-  Result<UserId> create_account(const NewAccount&) override { return unasked(); }
-  Result<std::optional<Account>> account_named(std::string_view) override { return unasked(); }
-  Status set_password_hash(UserId, std::string_view) override { return unasked(); }
-  Result<Generation> put_device(UserId, DeviceId, std::uint8_t, const DeviceTokens&) override {
-    return unasked();
-  }
-  Result<std::optional<DeviceRecord>> device_by_access_token(const TokenHash&) override {
-    return unasked();
-  }
-  Status revoke_device(UserId, DeviceId) override { return unasked(); }
-  Status list_conversations(std::span<const std::pair<UserId, ConversationId>>) override {
-    return unasked();
-  }
-  Result<std::vector<std::optional<Cursors>>> move_cursors(std::span<const CursorMove>) override {
-    return unasked();
-  }
-  Result<std::vector<ListedConversation>> conversations(UserId, ConversationId,
-                                                        std::uint32_t) override {
-    return unasked();
-  }
-  Result<std::vector<std::optional<Cursors>>> cursors(
-      std::span<const std::pair<UserId, ConversationId>>) override {
-    return unasked();
-  }
-
- private:
-  static tl::unexpected<Error> unasked() {
-    ADD_FAILURE() << "a resume asked for something else";
-    return fail(Errc::internal);
-  }
-  UserStore& users_;
 };
 
 struct LoginToken : testing::Test {

@@ -79,7 +79,7 @@ TEST_F(SetOfServices, KnowsEachVerbsLane) {
   const auto lanes = set.lanes();
   EXPECT_EQ(lanes.at(static_cast<std::uint16_t>(Verb::c2c_send)), Lane::store);
   EXPECT_EQ(lanes.at(static_cast<std::uint16_t>(Verb::login_password)), Lane::hashing);
-  EXPECT_EQ(lanes.at(static_cast<std::uint16_t>(Verb::login_resume)), Lane::store);
+  EXPECT_EQ(lanes.at(static_cast<std::uint16_t>(Verb::login_resume)), Lane::sessions);
   EXPECT_EQ(lanes.at(static_cast<std::uint16_t>(Verb::route_report)), Lane::routes);
 }
 
