@@ -11,7 +11,10 @@
 #include <string>
 
 #include "base/process.h"
+#include "cli/demo.h"
+#include "cli/migrate.h"
 #include "cli/server.h"
+#include "cli/server_key.h"
 #include "cli/status.h"
 #include "cli/up.h"
 
@@ -64,6 +67,33 @@ std::function<int()> declare_status(CLI::App& app) {
   };
 }
 
+std::function<int()> declare_migrate(CLI::App& app) {
+  const auto url = std::make_shared<std::string>();
+  app.add_option("--database", *url, "PostgreSQL connection string")->required();
+  return [url] { return run_migrate(*url); };
+}
+
+std::function<int()> declare_key(CLI::App& app) {
+  const auto path = std::make_shared<std::string>();
+  app.add_option("file", *path, "Where the secret is, or shall be")->required();
+  return [path] {
+    const auto pin = make_server_key(*path);
+    if (pin) std::printf("%s\n", pin->c_str());
+    else std::fprintf(stderr, "parley key: %s\n", pin.error().detail.c_str());
+    if (pin) return exit_ok;
+    return pin.error().code == Errc::config ? exit_config : exit_runtime;
+  };
+}
+
+std::function<int()> declare_demo(CLI::App& app) {
+  const auto options = std::make_shared<DemoOptions>();
+  app.add_option("--data", options->data, "Keep what it leaves here; by default nothing is left");
+  return [options] {
+    options->programs = folder_of_programs();
+    return run_demo(*options);
+  };
+}
+
 std::function<int()> declare_server(CLI::App& app) {
   const auto name = std::make_shared<std::string>();
   const auto data = std::make_shared<std::string>();
@@ -88,6 +118,9 @@ struct Command {
 constexpr Command commands[] = {
     {"up", "Start everything on this machine and keep it running", declare_up, Shown::yes},
     {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
+    {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
+    {"key", "Make a server key, if there is none; print what clients pin", declare_key, Shown::yes},
+    {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::yes},
     {"version", "Print the version", declare_version, Shown::yes},
     {"server", "Become the private PostgreSQL or Redis of a data directory (for `up`)",
      declare_server, Shown::no},

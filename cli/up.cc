@@ -40,7 +40,7 @@ class Up {
         family_(std::move(family)),
         supervisor_(children_of(family_), {}, Random(secure_random_id())),
         processes_(family_.members().size()),
-        last_exit_(family_.members().size()),
+        last_end_(family_.members().size()),
         signals_(termination_signals()) {}
   ~Up() { close(signals_); }
 
@@ -91,7 +91,7 @@ class Up {
     const Member& member = family_.members()[start.child];
     auto started = LoggedProcess::start(member.program, member.log, data_.lock_fd());
     if (!started) {
-      say("%s cannot be started: %s", name(start.child).c_str(), started.error().detail.c_str());
+      last_end_[start.child] = "it cannot be started: " + started.error().detail;
       supervisor_.on_exit(start.child, false, monotonic_now());
       return;
     }
@@ -108,7 +108,7 @@ class Up {
   void perform_one(const Supervisor::Died& died) {
     const double seconds = static_cast<double>(to_ms(died.again_after)) / 1e3;
     say("%s ended (%s); started again in %.1f s", name(died.child).c_str(),
-        describe(last_exit_[died.child]).c_str(), seconds);
+        last_end_[died.child].c_str(), seconds);
     if (died.crash_loop)
       say("%s ends again and again: see %s", name(died.child).c_str(),
           family_.members()[died.child].log.c_str());
@@ -124,7 +124,7 @@ class Up {
       const std::string& log = family_.members()[*finished.failed].log;
       std::fprintf(stderr, "parley up: %s did not start (%s). The end of %s:\n%s",
                    name(*finished.failed).c_str(),
-                   describe(last_exit_[*finished.failed]).c_str(), log.c_str(),
+                   last_end_[*finished.failed].c_str(), log.c_str(),
                    tail_of(log, tail_lines).c_str());
     } else {
       say("Stopped.");
@@ -204,7 +204,7 @@ class Up {
     processes_[child]->pump();
     Process& process = processes_[child]->process();
     if (const auto exit = process.poll_exit()) {
-      last_exit_[child] = *exit;
+      last_end_[child] = describe(*exit);
       processes_[child].reset();
       supervisor_.on_exit(child, exit->ok(), monotonic_now());
     } else if (awaits_answer(child) && family_.members()[child].server->is_ready(process.pid())) {
@@ -235,7 +235,7 @@ class Up {
   Family family_;
   Supervisor supervisor_;
   std::vector<std::optional<LoggedProcess>> processes_;
-  std::vector<Exit> last_exit_;
+  std::vector<std::string> last_end_;  // how each child ended last, for people
   UpFile recorded_;
   Phase phase_ = Phase::starting;
   int signals_;
