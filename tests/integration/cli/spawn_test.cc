@@ -21,7 +21,7 @@ class Child {
  public:
   explicit Child(const std::string& command, Program program = {}, int kept = -1) {
     EXPECT_EQ(pipe2(pipe_, O_CLOEXEC | O_NONBLOCK), 0);
-    program.arguments = {"/bin/sh", "-c", command};
+    if (program.arguments.empty()) program.arguments = {"/bin/sh", "-c", command};
     auto started = Process::start(program, {.output = pipe_[1], .kept = kept});
     EXPECT_TRUE(started) << started.error().detail;
     process_.emplace(std::move(*started));
@@ -77,17 +77,23 @@ TEST(Spawn, GivesOutputAndEnvironmentAndNoInput) {
   EXPECT_TRUE(child.wait().ok());
 }
 
-TEST(Spawn, ChildHasAProcessGroupOfItsOwnAndNoBlockedSignals) {
-  sigset_t term, former;
-  sigemptyset(&term);
-  sigaddset(&term, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &term, &former);
+TEST(Spawn, ChildHasAProcessGroupOfItsOwn) {
   Child child("echo up; while :; do sleep 0.01; done");
-  pthread_sigmask(SIG_SETMASK, &former, nullptr);
   ASSERT_TRUE(child.said("up"));
   EXPECT_EQ(getpgid(child.process().pid()), child.process().pid());
   child.process().signal(SIGTERM);
   EXPECT_EQ(child.wait().signal, SIGTERM);
+}
+
+// No shell in between: it would unblock them itself.
+TEST(Spawn, ChildDoesNotInheritBlockedSignals) {
+  sigset_t term, former;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &term, &former);
+  Child child("", {.arguments = {"/bin/grep", "SigBlk", "/proc/self/status"}});
+  pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  EXPECT_EQ(child.output(), "SigBlk:\t0000000000000000\n");
 }
 
 TEST(Spawn, ChildDiesWithTheThreadThatStartedIt) {
