@@ -1,5 +1,5 @@
-// Accounts, devices, tokens, and each user's list of conversations with his cursors. Keyed by user: an
-// implementation touches rows of the user family only (DESIGN §7). Thread, errors: as LogStore.
+// Accounts, devices, tokens, and each user's list of conversations with his cursors. Keyed by user:
+// an implementation touches rows of the user family only (DESIGN §7). Thread, errors: as LogStore.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 namespace parley {
 
 struct NewAccount {
-  std::string_view name;           // valid, as its user wrote it; unique regardless of ASCII case
+  std::string_view name;  // valid, as its user wrote it; unique regardless of ASCII case
   std::string_view nickname;
   std::string_view password_hash;  // libsodium's crypto_pwhash_str
 };
@@ -40,11 +40,12 @@ using TokenHash = std::array<std::uint8_t, 32>;
 struct DeviceTokens {
   TokenHash device_token{};
   TokenHash access_token{};
-  std::int64_t now_ms = 0;              // wall clock
+  std::int64_t now_ms = 0;  // wall clock
   std::int64_t access_expires_ms = 0;
-  std::int64_t device_expires_ms = 0;   // sliding
-  std::int64_t family_expires_ms = 0;   // absolute, set at the password login
-  std::array<std::uint8_t, 32> rotation_key{};  // the successor of a device token is keyed by it (login.cc)
+  std::int64_t device_expires_ms = 0;  // sliding
+  std::int64_t family_expires_ms = 0;  // absolute, set at the password login
+  // The successor of a device token is keyed by it (login.cc).
+  std::array<std::uint8_t, 32> rotation_key{};
 };
 
 // A device as a login or resume finds it.
@@ -54,8 +55,8 @@ struct DeviceRecord {
   std::uint8_t device_class = 0;
   Generation generation;  // of its last login
   TokenHash device_token{};
-  TokenHash previous_token{};            // what device_token replaced; zeros if nothing
-  std::int64_t rotated_ms = 0;           // when
+  TokenHash previous_token{};   // what device_token replaced; zeros if nothing
+  std::int64_t rotated_ms = 0;  // when
   std::int64_t device_expires_ms = 0;
   std::int64_t family_expires_ms = 0;
   TokenHash access_token{};
@@ -92,23 +93,24 @@ class UserStore {
   virtual Result<std::vector<Profile>> profiles(std::span<const UserId> ids,
                                                 std::span<const std::string> names) = 0;
 
-  // A login: stores the device with these tokens (replacing its former ones), counts the user's generation
-  // up and returns it. Beyond 10 devices the one used longest ago (lowest generation) is forgotten.
-  // not_found: no such user.
+  // A login: stores the device with these tokens (replacing its former ones), counts the user's
+  // generation up and returns it. Beyond 10 devices the one used longest ago (lowest generation) is
+  // forgotten. not_found: no such user.
   virtual Result<Generation> put_device(UserId user, DeviceId device, std::uint8_t device_class,
                                         const DeviceTokens& tokens) = 0;
   // By the hash of the current or the previous device token.
   virtual Result<std::optional<DeviceRecord>> device_by_token(const TokenHash& device_token) = 0;
   virtual Result<std::optional<DeviceRecord>> device_by_access_token(const TokenHash& access) = 0;
-  // A resume: if the device's token is still `expected`, replaces its tokens, remembers `expected` as the
-  // previous one, counts the generation up and returns it; nothing if it is not (somebody was faster).
-  // family_expires_ms stays as the password login set it.
+  // A resume: if the device's token is still `expected`, replaces its tokens, remembers `expected`
+  // as the previous one, counts the generation up and returns it; nothing if it is not (somebody
+  // was faster). family_expires_ms stays as the password login set it.
   virtual Result<std::optional<Generation>> rotate_device(UserId user, DeviceId device,
                                                           const TokenHash& expected,
                                                           const DeviceTokens& tokens) = 0;
   // A return with a token that stays: replaces the access token, counts the generation up.
   // not_found: no such device.
-  virtual Result<Generation> touch_device(UserId user, DeviceId device, const TokenHash& access_token,
+  virtual Result<Generation> touch_device(UserId user, DeviceId device,
+                                          const TokenHash& access_token,
                                           std::int64_t access_expires_ms) = 0;
   // Logout, or theft: the device's tokens are worth nothing any more. Idempotent.
   virtual Status revoke_device(UserId user, DeviceId device) = 0;

@@ -2,8 +2,10 @@
 
 #include <hiredis/hiredis.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace parley {
 namespace {
@@ -36,6 +38,15 @@ RedisReply converted(const redisReply& reply) {
   return out;
 }
 
+void append_command(std::string& out, const RedisCommand& command) {
+  out += "*" + std::to_string(command.size()) + "\r\n";
+  for (const std::string& word : command) {
+    out += "$" + std::to_string(word.size()) + "\r\n";
+    out += word;
+    out += "\r\n";
+  }
+}
+
 redisContext* connect(const UnixAddress& address) {
   return redisConnectUnixNonBlock(address.path.c_str());
 }
@@ -53,20 +64,8 @@ RedisConnection::~RedisConnection() = default;
 Result<std::vector<RedisReply>> RedisConnection::call(std::span<const RedisCommand> commands,
                                                       Instant deadline) {
   PARLEY_CHECK(ensure_open(deadline));
-  std::vector<const char*> words;
-  std::vector<std::size_t> sizes;
-  for (const RedisCommand& command : commands) {
-    words.clear();
-    sizes.clear();
-    for (const std::string& word : command) {
-      words.push_back(word.data());
-      sizes.push_back(word.size());
-    }
-    const int count = static_cast<int>(words.size());
-    if (redisAppendCommandArgv(context_.get(), count, words.data(), sizes.data()) != REDIS_OK) {
-      return lost("append");
-    }
-  }
+  out_.clear();
+  for (const RedisCommand& command : commands) append_command(out_, command);
   PARLEY_CHECK(send(deadline));
   std::vector<RedisReply> replies;
   replies.reserve(commands.size());
@@ -88,15 +87,21 @@ Status RedisConnection::ensure_open(Instant deadline) {
 }
 
 // Reads while it writes: of a long pipeline Redis would otherwise wait for us to take the replies,
-// and we for it to take the commands.
+// and we for it to take the commands. Not redisBufferWrite, which raises SIGPIPE when Redis is
+// gone.
 Status RedisConnection::send(Instant deadline) {
-  int done = 0;
-  while (redisBufferWrite(context_.get(), &done) == REDIS_OK) {
-    if (done != 0) return {};
+  for (std::string_view left = out_; !left.empty();) {
+    const ssize_t sent = ::send(context_->fd, left.data(), left.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      left.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return lost(std::string("send: ") + std::strerror(errno));
     PARLEY_CHECK(await(POLLIN | POLLOUT, deadline));
-    if (redisBufferRead(context_.get()) != REDIS_OK) break;
+    if (redisBufferRead(context_.get()) != REDIS_OK) return lost("send");
   }
-  return lost("send");
+  return {};
 }
 
 Result<RedisReply> RedisConnection::receive(Instant deadline) {

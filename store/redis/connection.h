@@ -54,6 +54,7 @@ class RedisConnection {
   tl::unexpected<Error> lost(const std::string& what);
 
   RedisAddress address_;
+  std::string out_;
   std::unique_ptr<redisContext, Close> context_;
 };
 

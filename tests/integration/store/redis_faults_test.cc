@@ -96,19 +96,21 @@ TEST_F(RedisFaults, AFullCacheIsRetryLater) {
 }
 
 TEST_F(RedisFaults, AStoppedServerCostsACallsLimitAndSoonNothing) {
+  // A busy machine may hold us up beyond the limit, but not by an order of magnitude.
+  constexpr Duration generous = 5 * RedisRouteStore::call_limit;
   const pid_t pid = servers().redis_server().pid();
   kill(pid, SIGSTOP);
   for (std::size_t call = 0; call < CircuitBreaker::failures_to_open; ++call) {
     const Duration took = time_of(
         [&] { EXPECT_EQ(routes_->lookup(std::array{ada}).error().code, Errc::retry_later); });
-    EXPECT_LT(took, RedisRouteStore::call_limit + 100ms);
+    EXPECT_LT(took, generous);
   }
   // The breaker is open: nothing waits, but for one probe each half second.
   EXPECT_LT(time_of([&] {
               for (int call = 0; call < 1'000; ++call)
                 EXPECT_FALSE(routes_->lookup(std::array{ada}));
             }),
-            RedisRouteStore::call_limit + 100ms);
+            generous);
   kill(pid, SIGCONT);
   EXPECT_TRUE(eventually(3s, [&] { return routes_->lookup(std::array{ada}).has_value(); }));
   EXPECT_THAT(routes_->lookup(std::array{ada})->gateways[0], ElementsAre(east));

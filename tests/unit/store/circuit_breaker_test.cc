@@ -17,16 +17,16 @@ class CircuitBreakerTest : public testing::Test {
   CircuitBreaker breaker_;
 };
 
-TEST_F(CircuitBreakerTest, FiveFailuresWithinASecondOpenIt) {
-  fail_times(4, 200ms);
+TEST_F(CircuitBreakerTest, FiveFailuresWithinTwoSecondsOpenIt) {
+  fail_times(4, 500ms);
   EXPECT_TRUE(breaker_.may_call(now_));
-  EXPECT_TRUE(breaker_.failed(now_ + 200ms)) << "the fifth says that it opened";
+  EXPECT_TRUE(breaker_.failed(now_ + 500ms)) << "the fifth says that it opened";
   EXPECT_TRUE(breaker_.is_open());
-  EXPECT_FALSE(breaker_.may_call(now_ + 200ms));
+  EXPECT_FALSE(breaker_.may_call(now_ + 500ms));
 }
 
 TEST_F(CircuitBreakerTest, SlowerFailuresDoNotOpenIt) {
-  fail_times(50, 251ms);
+  fail_times(50, 501ms);
   EXPECT_FALSE(breaker_.is_open());
   EXPECT_TRUE(breaker_.may_call(now_));
 }
