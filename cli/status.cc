@@ -1,6 +1,7 @@
 #include "cli/status.h"
 
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -64,7 +65,9 @@ int run_status(const StatusOptions& options) {
   if (options.wait > Duration::zero()) return wait_for_peers(options);
   if (!options.brokers.empty()) return print_status(options);
   const auto file = read_up_file(options.data);
-  if (!file || file->pid == 0) {
+  // A killed `parley up` could not say goodbye.
+  const bool runs = file && file->pid != 0 && kill(file->pid, 0) == 0;
+  if (!runs) {
     std::fprintf(stderr, "parley status: %s\n",
                  file ? ("nothing runs in " + options.data).c_str() : file.error().detail.c_str());
     return exit_runtime;

@@ -146,9 +146,9 @@ class Up {
     const std::string parley = family_.members().front().program.arguments.front();
     std::printf(
         "\n"
-        "  Chat, each in a terminal of his own (the account is made if it does not exist):\n"
-        "      %s chat --data '%s' alice\n"
-        "      %s chat --data '%s' bob\n"
+        "  Chat, each in a terminal of his own:\n"
+        "      %s chat --data '%s' alice bob\n"
+        "      %s chat --data '%s' bob alice\n"
         "  What runs:  %s status --data '%s'\n"
         "  Logs:       %s/log\n"
         "  Stop:       Ctrl-C\n\n",

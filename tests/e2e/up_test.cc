@@ -58,7 +58,7 @@ class UpTest : public testing::Test {
 TEST_F(UpTest, StartsStopsAndStartsAgainWithWhatItHad) {
   RunningProgram first(up());
   ASSERT_TRUE(first.says("Parley runs", up_limit)) << first.output();
-  EXPECT_THAT(first.output(), HasSubstr("parley chat --data '" + data_ + "' alice"));
+  EXPECT_THAT(first.output(), HasSubstr("parley chat --data '" + data_ + "' alice bob"));
   const std::string pin = file().pin;
   {
     // An account made now is an account later.
@@ -126,6 +126,8 @@ TEST_F(UpTest, KilledItLeavesNothingBehindAndNothingInTheWay) {
     program.process().signal(SIGKILL);
     program.wait(5s);
   }
+  EXPECT_THAT(run_program({"parley", "status", "--data", data_}).output,
+              HasSubstr("nothing runs in " + data_));
   EXPECT_TRUE(eventually(15s, [&] { return processes() == 0; })) << "something lives on";
   RunningProgram again(up());
   ASSERT_TRUE(again.says("Parley runs", up_limit)) << again.output();
