@@ -53,6 +53,8 @@ class Broker {
   std::size_t peers() const { return peers_.size(); }
   std::size_t held() const { return dispatcher_.held(); }
   std::size_t held_bytes() const { return dispatcher_.held_bytes(); }
+  // Of those held: without a worker or waiting for one's credit.
+  std::size_t waiting() const { return dispatcher_.waiting(); }
   // The latest parked requests, oldest first.
   const std::deque<ParkedRequest>& parked() const { return dispatcher_.parked(); }
 

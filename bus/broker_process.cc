@@ -67,7 +67,7 @@ struct BrokerProcess::Impl {
 
   std::vector<std::pair<CounterFeed, std::uint64_t BrokerCounters::*>> feeds;
   Counter unsent;
-  Gauge held, held_bytes, peers;
+  Gauge held, held_bytes, waiting, peers;
 };
 
 BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics)
@@ -79,6 +79,8 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
                              "messages dropped because the receiver does not read")),
       held(metrics.gauge("parley_broker_held", "requests waiting or sent and unanswered")),
       held_bytes(metrics.gauge("parley_broker_held_bytes", "their bytes")),
+      waiting(metrics.gauge("parley_broker_waiting",
+                            "of those held: without a worker, or waiting for its credit")),
       peers(metrics.gauge("parley_broker_peers", "registered gateways and workers")) {
 #define PARLEY_BROKER_COUNTER(name, help)                                         \
   feeds.emplace_back(CounterFeed(metrics, "parley_broker_" #name "_total", help), \
@@ -93,6 +95,8 @@ Status BrokerProcess::Impl::open(Side side, const std::vector<std::string>& endp
   ZmqSocket events = socket.monitor(context);
   for (const std::string& endpoint : endpoints) {
     PARLEY_CHECK(socket.bind(endpoint, options.ipc_mode));
+    if (endpoint.starts_with("tcp://"))
+      log::warn("broker.unprotected_address", {{"endpoint", endpoint}});
     bound[index].push_back(socket.bound_endpoint());
   }
   sockets[index] = std::make_unique<UvSocket>(
@@ -160,6 +164,7 @@ void BrokerProcess::Impl::tick() {
   for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
   held.set(static_cast<double>(broker.held()));
   held_bytes.set(static_cast<double>(broker.held_bytes()));
+  waiting.set(static_cast<double>(broker.waiting()));
   peers.set(static_cast<double>(broker.peers()));
   if (is_draining && (broker.is_drained() || loop.now() >= drain_until)) {
     log::info("broker.stopped", {{"unanswered", broker.held()}});

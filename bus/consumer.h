@@ -1,5 +1,6 @@
 // The worker's side of the bus: registers its services with every broker of its list, receives requests
-// within the credit it granted, sends replies and deliveries. Thread: the loop's.
+// within the credit it granted, sends replies and deliveries. Thread: the loop's; not to be destroyed from
+// within one of its handlers.
 #pragma once
 
 #include <cstdint>

@@ -382,6 +382,12 @@ void Dispatcher::move_slow_lanes(Peer& peer) {
   }
 }
 
+std::size_t Dispatcher::waiting() const {
+  std::size_t sum = 0;
+  for (const Service& service : services_) sum += service.waiting;
+  return sum;
+}
+
 void Dispatcher::end_grace() {
   grace_ = false;
   for (Service& service : services_) {

@@ -66,6 +66,7 @@ class Dispatcher {
   bool idle() const { return requests_.empty(); }
   std::size_t held() const { return requests_.size(); }
   std::size_t held_bytes() const { return held_bytes_; }
+  std::size_t waiting() const;
   const std::array<Service, 256>& services() const { return services_; }
   const std::deque<ParkedRequest>& parked() const { return parked_; }
 

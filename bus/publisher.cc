@@ -155,6 +155,7 @@ Publisher::Publisher(Loop& loop, PublisherOptions options, Handlers handlers, Me
 Publisher::~Publisher() = default;
 
 Result<std::uint64_t> Publisher::publish(EnvelopeHeader header, std::string_view body) {
+  if (impl_->closed) return fail(Errc::going_away, "the publisher is closed");
   auto number = impl_->core.publish(header, body, impl_->loop.now());
   impl_->perform();
   return number;

@@ -1,7 +1,8 @@
 // The gateway's side of the bus: publishes requests, gets exactly one answer for each, receives deliveries.
 // Connected to every broker of its list; a request goes to the one that rendezvous hashing of its key
 // names among the healthy. When that broker dies its unanswered requests are published again, in order,
-// to the next. Thread: the loop's. Core (pure): publisher_core.h.
+// to the next. Thread: the loop's; not to be destroyed from within one of its handlers. Core (pure):
+// publisher_core.h.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,7 @@ class Publisher {
   Publisher& operator=(const Publisher&) = delete;
 
   // Publishes a request. Filled in here: kind, id, attempt, ttl_ms. Returns its number.
-  // retry_later: the bounds are reached. The answer never comes from within this call.
+  // retry_later: the bounds are reached; going_away: after close(). The answer never comes from within this call.
   Result<std::uint64_t> publish(EnvelopeHeader header, std::string_view body);
 
   std::size_t pending() const;
