@@ -85,6 +85,7 @@ class Dispatcher {
   void take_out(SlabIndex at);
   void forget(SlabIndex at);
   void expire(SlabIndex at);
+  void expire_due();
   void park(SlabIndex at);
 
   void pump(Peer& worker);
@@ -108,6 +109,7 @@ class Dispatcher {
   LaneMap lanes_;
   std::size_t held_bytes_ = 0;
   std::uint64_t arrivals_ = 0;
+  Instant next_expiry_ = Instant::max();  // no request that is held expires before
   std::deque<ParkedRequest> parked_;
 };
 
