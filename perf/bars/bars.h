@@ -1,0 +1,25 @@
+// The bars of the design that `perf/bench` knows, one function each. Each starts what it needs,
+// prints a line of JSON per bar on stdout, and returns whether all of them were met by a run in
+// which nothing was lost, repeated or out of order.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace parley::perf {
+
+struct BenchOptions {
+  std::string programs;  // folder of parley and the other programs
+  unsigned pairs = 5;
+  unsigned controls = 3;
+  double seconds = 3;  // of each measurement
+};
+
+enum class Outcome { met, missed };
+
+Result<Outcome> bench_c2c(const BenchOptions& options);
+Result<Outcome> bench_gateway(const BenchOptions& options);
+Result<Outcome> bench_idle(const BenchOptions& options);
+
+}  // namespace parley::perf
