@@ -342,6 +342,15 @@ bool Cluster::is_running(const std::string& name) {
   return runs;
 }
 
+std::int64_t Cluster::pid(const std::string& name) {
+  std::int64_t pid = 0;
+  impl_->starter.run([&] {
+    Impl::Slot& slot = impl_->slot(name);
+    if (slot.process && !slot.process->poll_exit()) pid = slot.process->pid();
+  });
+  return pid;
+}
+
 const std::string& Cluster::data() const { return impl_->data->path(); }
 std::string Cluster::gateway(unsigned index) const { return impl_->family->gateways().at(index); }
 const std::vector<std::string>& Cluster::gateways() const { return impl_->family->gateways(); }

@@ -54,6 +54,8 @@ class Cluster {
   // After kill9 or terminate. A server answers when it returns.
   void start(const std::string& name);
   bool is_running(const std::string& name);
+  // 0 if it does not run: the proof that a fault took hold.
+  std::int64_t pid(const std::string& name);
 
   // -- how to reach it
   const std::string& data() const;          // the data directory

@@ -172,6 +172,11 @@ std::uint64_t body_hash(std::string_view body) {
   return hash;
 }
 
+void History::merge(const History& other) {
+  events_.insert(events_.end(), other.events_.begin(), other.events_.end());
+  std::ranges::stable_sort(events_, {}, &Event::at);
+}
+
 Status History::save(const std::string& path) const {
   std::ofstream file(path);
   std::size_t line = 0;

@@ -132,6 +132,8 @@ class History {
   void add(Instant at, std::string process, What what) {
     events_.push_back({at, std::move(process), std::move(what)});
   }
+  // Adds what another thread has recorded, each event at its time.
+  void merge(const History& other);
   const std::vector<Event>& events() const { return events_; }
 
   // io: the file cannot be written.
