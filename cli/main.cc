@@ -11,8 +11,10 @@
 #include <string>
 
 #include "base/process.h"
+#include "cli/chat.h"
 #include "cli/demo.h"
 #include "cli/migrate.h"
+#include "cli/send.h"
 #include "cli/server.h"
 #include "cli/server_key.h"
 #include "cli/status.h"
@@ -51,10 +53,12 @@ std::function<int()> declare_status(CLI::App& app) {
   const auto wait_ms = std::make_shared<std::uint64_t>(0);
   auto* data = app.add_option("--data", options->data, "Directory of a `parley up`");
   auto* brokers =
-      app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated");
+      app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated")
+          ->allow_extra_args(false);
   data->excludes(brokers);
   app.add_flag("--json", options->json, "For programs");
-  app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated");
+  app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--wait", *wait_ms, "Print nothing, wait so long (ms) until all --peer are there")
       ->needs(brokers);
   return [options, wait_ms] {
@@ -65,6 +69,39 @@ std::function<int()> declare_status(CLI::App& app) {
     }
     return run_status(*options);
   };
+}
+
+void add_account(CLI::App& app, AccountOptions& account) {
+  app.add_option("user", account.user, "The name to log in with")->required();
+  app.add_option("--data", account.data, "The server: a directory of `parley up` on this machine");
+  app.add_option("--config", account.config, "The server: a client.toml that it has written");
+  app.add_option("--gateway", account.gateways, "The server: HOST:PORT; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--pin", account.pin, "The server's key, with --gateway: ID:HEX");
+  app.add_option("--state", account.state, "Where this device keeps its logs");
+}
+
+std::function<int()> declare_chat(CLI::App& app) {
+  const auto options = std::make_shared<ChatOptions>();
+  add_account(app, options->account);
+  app.add_option("peer", options->peer, "Whom to talk to; later: /to NAME");
+  app.add_flag("--register", options->create_account, "Make the account, without asking");
+  app.add_option("--history", options->history, "Lines shown at the start")
+      ->check(CLI::Range(0, 200))
+      ->capture_default_str();
+  return [options] { return run_chat(*options); };
+}
+
+std::function<int()> declare_send(CLI::App& app) {
+  const auto options = std::make_shared<SendOptions>();
+  add_account(app, options->account);
+  app.add_option("--to", options->peer, "Whom to write to")->required();
+  app.add_option("text", options->text, "The message; - or nothing: standard input");
+  app.add_option("--id", options->id, "32 hex digits: the same id is never stored twice");
+  app.add_option("--timeout", options->seconds, "Seconds to wait for its number")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  return [options] { return run_send(*options); };
 }
 
 std::function<int()> declare_migrate(CLI::App& app) {
@@ -117,10 +154,12 @@ struct Command {
 
 constexpr Command commands[] = {
     {"up", "Start everything on this machine and keep it running", declare_up, Shown::yes},
+    {"chat", "Talk to somebody", declare_chat, Shown::yes},
+    {"send", "Send one message", declare_send, Shown::yes},
     {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
     {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
     {"key", "Make a server key, if there is none; print what clients pin", declare_key, Shown::yes},
-    {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::yes},
+    {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::no},
     {"version", "Print the version", declare_version, Shown::yes},
     {"server", "Become the private PostgreSQL or Redis of a data directory (for `up`)",
      declare_server, Shown::no},

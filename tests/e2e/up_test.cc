@@ -165,6 +165,37 @@ TEST_F(UpTest, NonsenseIsRefusedBeforeAnythingIsStarted) {
   EXPECT_EQ(processes(), 0u);
 }
 
+// As the lines that `parley up` prints suggest it, without a terminal.
+TEST_F(UpTest, PeopleWriteToEachOtherFromTheCommandLine) {
+  RunningProgram program(up());
+  ASSERT_TRUE(program.says("Parley runs", up_limit)) << program.output();
+  ASSERT_TRUE(write_file(dir_ + "/password", Device::password));
+  const std::vector<std::string> environment{"PARLEY_PASSWORD_FILE=" + dir_ + "/password",
+                                             "XDG_STATE_HOME=" + dir_ + "/state"};
+  for (const char* name : {"alice", "bob"}) {
+    const Ran made = run_program({"parley", "chat", "--data", data_, "--register", name}, environment);
+    EXPECT_EQ(made.code, 0) << made.output;
+  }
+  for (const char* number : {"1\n", "2\n"}) {
+    const Ran sent = run_program(
+        {"parley", "send", "--data", data_, "alice", "--to", "bob", "good morning"}, environment);
+    EXPECT_EQ(sent.code, 0);
+    EXPECT_EQ(sent.output, number);
+  }
+  const Ran read = run_program({"parley", "chat", "--data", data_, "bob", "alice"}, environment);
+  EXPECT_EQ(read.code, 0) << read.output;
+  EXPECT_THAT(read.output, HasSubstr("good morning"));
+
+  const Ran nobody = run_program(
+      {"parley", "send", "--data", data_, "alice", "--to", "nobody", "hello?"}, environment);
+  EXPECT_EQ(nobody.code, exit_runtime) << nobody.output;
+  EXPECT_EQ(run_program({"parley", "send", "alice", "--to", "bob", "hello?"}, environment).code,
+            exit_config)
+      << "no server was named";
+  program.process().signal(SIGTERM);
+  EXPECT_TRUE(program.wait(up_limit).ok());
+}
+
 TEST_F(UpTest, StopInTheMiddleOfTheStartIsClean) {
   RunningProgram program(up());
   ASSERT_TRUE(eventually(up_limit, [&] { return pid_of("postgres") != 0; }));
