@@ -80,6 +80,11 @@ bool BrokerConnection::flush(ZmqSocket& socket) {
   return true;
 }
 
+void BrokerConnection::register_no_more() {
+  may_register_ = false;
+  if (!link_.is_registered()) outbox_.clear();
+}
+
 void BrokerConnection::leave(Duration linger) {
   if (link_.is_registered())
     outbox_.push_back(encode(EnvelopeHeader{.kind = EnvelopeKind::bye}, {}));
@@ -141,6 +146,7 @@ void BrokerConnection::perform(BrokerLink::Step step) {
 
 void BrokerConnection::register_us() {
   outbox_.clear();  // an earlier REGISTER that could not be sent
+  if (!may_register_) return;
   send(encode(EnvelopeHeader{.kind = EnvelopeKind::register_peer,
                              .id = {.gateway = options_.instance, .boot = boot_}},
               options_.registration));

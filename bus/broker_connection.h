@@ -48,6 +48,8 @@ class BrokerConnection {
 
   // Goes out before the loop blocks. False: the outbox is full, nothing was taken.
   bool send(std::string bytes);
+  // Stays as it is now, but if it is not registered it will not be.
+  void register_no_more();
   // Says BYE behind everything that was sent, and falls silent: no handler is called any more. What ZeroMQ
   // has taken may go out for `linger` after destruction.
   void leave(Duration linger);
@@ -79,6 +81,7 @@ class BrokerConnection {
   std::deque<std::string> outbox_;
   ZmqMessage incoming_;
   bool reopen_ = false;
+  bool may_register_ = true;
   bool left_ = false;
   std::unique_ptr<UvSocket> socket_;
   std::unique_ptr<UvSocket> monitor_;

@@ -94,7 +94,7 @@ void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
           .on_up =
               [this, via] {
                 links[via].unanswered = 0;
-                if (draining)
+                if (draining)  // the REGISTER was on its way
                   links[via].connection->send(
                       encode(EnvelopeHeader{.kind = EnvelopeKind::drain}, {}));
               },
@@ -194,6 +194,7 @@ void Consumer::drain(Duration limit, std::function<void()> done) {
   impl_->drained = std::move(done);
   impl_->drain_until = impl_->loop.now() + limit;
   for (const auto& link : impl_->links) {
+    link.connection->register_no_more();
     if (link.connection->is_registered())
       link.connection->send(encode(EnvelopeHeader{.kind = EnvelopeKind::drain}, {}));
   }

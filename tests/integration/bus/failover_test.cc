@@ -103,10 +103,13 @@ TEST(WorkerDeath, IsNoticedAtOnceAndItsRequestsGoToAnother) {
 
   EchoWorker second(rig.loop, rig.metrics, "worker-2", {rig.worker_endpoint("b1")});
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return second.consumer.healthy(); }));
+  // Just heard, it would not be pinged for another half second.
+  first->consumer.deliver(instance_id("nobody"), 1, "x");
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return first->unreachable.size() == 1; }));
   first.reset();  // no drain, no goodbye: as if it had been killed
   const Instant died = monotonic_now();
   ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return gateway.publisher.pending() == 0; }));
-  EXPECT_LT(monotonic_now() - died, 1s) << "noticed by its connection, not by its silence";
+  EXPECT_LT(monotonic_now() - died, 400ms) << "noticed by its connection, not by its silence";
   EXPECT_TRUE(gateway.errors.empty());
   expect_key_order(second.seen);
   for (const EnvelopeHeader& header : second.seen) EXPECT_EQ(header.attempt, 2);
@@ -163,16 +166,21 @@ TEST(WorkerHang, LooksDeadAndItsLateAnswersGoNowhere) {
   EXPECT_EQ(other.seen.size(), 20U);
 
   hung.alive = true;
-  for (const BusRequest& request : hung.held) hung.answer(request);
+  for (std::size_t i = 0; i < 10; ++i) hung.answer(hung.held[i]);
   hung.holds = false;
   // It finds out that it was given up, registers again, and works.
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] {
     gateway.ask(hung.seen.size() + gateway.answers.size(), "y");
     return hung.seen.size() > 20;
   }));
+  for (std::size_t i = 10; i < 20; ++i) hung.answer(hung.held[i]);  // of its former connection
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return gateway.publisher.pending() == 0; }));
   for (const auto& [number, times] : gateway.answers) EXPECT_EQ(times, 1) << number;
   EXPECT_TRUE(gateway.errors.empty());
+  // They count for nothing, so it knows that it has answered everything.
+  bool drained = false;
+  hung.consumer.drain(30s, [&] { drained = true; });
+  EXPECT_TRUE(run_until(rig.loop, 5s, [&] { return drained; }));
 }
 
 TEST(WorkerDrain, AnswersWhatItHoldsAndLosesNothing) {
@@ -192,6 +200,26 @@ TEST(WorkerDrain, AnswersWhatItHoldsAndLosesNothing) {
   ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return load.finished(); }));
   load.expect_all_answered_once();
   EXPECT_EQ(leaving.seen.size(), seen_by_leaving);
+}
+
+TEST(WorkerDrain, AlsoHoldsForABrokerThatAppearsMeanwhile) {
+  Rig rig;
+  const auto first = rig.start_broker("b1");
+  EchoWorker worker(rig.loop, rig.metrics, "worker-1",
+                    {rig.worker_endpoint("b1"), rig.worker_endpoint("b2")});
+  worker.holds = true;
+  Asker gateway(rig.loop, rig.metrics, "gateway-1", {rig.gateway_endpoint("b1")});
+  gateway.ask(1, "x");
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return worker.held.size() == 1; }));
+  worker.consumer.drain(30s, [] {});
+
+  const auto second = rig.start_broker("b2");
+  Asker other(rig.loop, rig.metrics, "gateway-2", {rig.gateway_endpoint("b2")}, 3s);
+  // By then the worker has connected, ZeroMQ trying every second at least.
+  const std::uint64_t number = other.ask(2, "y");
+  ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return other.answers.contains(number); }));
+  EXPECT_EQ(other.errors, std::vector{Errc::retry_later});
+  EXPECT_EQ(worker.seen.size(), 1U);
 }
 
 TEST(NoWorker, EndsInRetryLaterAtTheDeadline) {
