@@ -16,8 +16,9 @@ namespace {
 int exit_code_of(std::vector<std::string> arguments, std::vector<std::string> environment) {
   arguments.insert(arguments.begin(),
                    std::string(std::getenv("PARLEY_TEST_BIN")) + "/parley-worker");
-  environment.push_back("PARLEY_LOGIN_HASH_MEMORY_KIB=8");
-  environment.push_back("PARLEY_BUS_BROKERS=ipc:///nowhere/broker");
+  for (const char* always :
+       {"PARLEY_LOGIN_HASH_MEMORY_KIB=8", "PARLEY_BUS_BROKERS=ipc:///nowhere/broker"})
+    environment.emplace_back(always);
   const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   auto process =
       Process::start({.arguments = arguments, .environment = environment}, {.output = nowhere});
