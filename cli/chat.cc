@@ -21,9 +21,7 @@ namespace {
 constexpr int password_tries = 3;
 
 int complain(const Error& error) {
-  const std::string reason = std::string(text_of(error.code)) +
-                             (error.detail.empty() ? "" : " (" + error.detail + ")");
-  std::fprintf(stderr, "parley chat: %s\n", printable(reason).c_str());
+  std::fprintf(stderr, "parley chat: %s\n", reason_of(error).c_str());
   return exit_code_of(error);
 }
 
@@ -107,8 +105,14 @@ class LoginDialogue {
   int tries_ = 0;
 };
 
-int explain(const Error& why, int code) {
-  if (why.code == Errc::replaced)
+int explain(const Error& why, const client::Credentials& used, int code) {
+  const bool is_new = used.account == client::Account::create;
+  if (is_new && why.code == Errc::conflict)
+    std::fprintf(stderr, "parley chat: the name is taken, by another password\n");
+  else if (is_new && why.code == Errc::bad_request)
+    std::fprintf(stderr, "parley chat: the server wants another name, or a better password: 8 bytes "
+                         "at least, without the name in it, not a common one\n");
+  else if (why.code == Errc::replaced)
     std::fprintf(stderr, "parley chat: you have logged in elsewhere; this chat is closed\n");
   else
     complain(why);
@@ -134,9 +138,9 @@ int run_chat(const ChatOptions& options) {
     }
     if (!outcome.stopped) return outcome.exit_code;
     if (outcome.stopped->code != Errc::refused || isatty(STDIN_FILENO) != 1)
-      return explain(*outcome.stopped, outcome.exit_code);
+      return explain(*outcome.stopped, *credentials, outcome.exit_code);
     auto next = dialogue.after_refusal();
-    if (!next) return explain(*outcome.stopped, outcome.exit_code);
+    if (!next) return explain(*outcome.stopped, *credentials, outcome.exit_code);
     credentials = *std::move(next);
   }
 }

@@ -18,9 +18,7 @@ namespace {
 using client::Outgoing;
 
 int complain(const Error& error) {
-  const std::string reason = std::string(text_of(error.code)) +
-                             (error.detail.empty() ? "" : " (" + error.detail + ")");
-  std::fprintf(stderr, "parley send: %s\n", printable(reason).c_str());
+  std::fprintf(stderr, "parley send: %s\n", reason_of(error).c_str());
   return exit_code_of(error);
 }
 

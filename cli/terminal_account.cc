@@ -14,6 +14,7 @@
 
 #include "base/config.h"
 #include "base/process.h"
+#include "cli/terminal_text.h"
 #include "client/address.h"
 #include "client/sqlite_log.h"
 #include "proto/limits.h"
@@ -143,8 +144,11 @@ Result<AccountInUse> open_account(const AccountOptions& options) {
   PARLEY_TRY(std::string directory, state_directory(options));
   directory += "/" + server_name(server.pin);
   PARLEY_CHECK(make_directories(directory));
-  PARLEY_TRY(account.log,
-             client::open_sqlite_log(directory + "/" + as_file_name(options.user) + ".db"));
+  auto log = client::open_sqlite_log(directory + "/" + as_file_name(options.user) + ".db");
+  if (!log && log.error().code == Errc::conflict)
+    return fail(Errc::retry_later, "another chat of " + options.user + " is open here");
+  if (!log) return tl::unexpected(log.error());
+  account.log = *std::move(log);
   return account;
 }
 
@@ -160,6 +164,16 @@ std::optional<std::string> ask_password(const std::string& prompt) {
 }
 
 std::optional<std::string> ask(const std::string& prompt) { return ask_terminal(prompt, 0); }
+
+std::string reason_of(const Error& error) {
+  // The detail of these says it all, and better.
+  const bool is_ours = error.code == Errc::config || error.code == Errc::io ||
+                       error.code == Errc::disconnected;
+  if (is_ours && !error.detail.empty()) return printable(error.detail);
+  std::string reason(text_of(error.code));
+  if (!error.detail.empty()) reason += " (" + error.detail + ")";
+  return printable(reason);
+}
 
 int exit_code_of(const Error& error) {
   if (error.code == Errc::config) return exit_config;

@@ -33,7 +33,7 @@ struct AccountInUse {
   std::unique_ptr<client::LocalLog> log;  // <state>/<server>/<user>.db
 };
 
-// config: what is wrong with the options or the file. conflict: another `parley chat` of this user runs. io.
+// config: what is wrong with the options or the file. retry_later: another chat of this user is open. io.
 Result<AccountInUse> open_account(const AccountOptions& options);
 
 // The password from the file that PARLEY_PASSWORD_FILE names; nothing if it is not set. Never on argv.
@@ -43,6 +43,8 @@ std::optional<std::string> ask_password(const std::string& prompt);
 // A line from the terminal, with echo.
 std::optional<std::string> ask(const std::string& prompt);
 
+// Why something was not done, for a person: one printable line.
+std::string reason_of(const Error& error);
 // The process' exit code for what stopped us.
 int exit_code_of(const Error& error);
 

@@ -19,12 +19,6 @@ constexpr std::size_t indent = 9;  // "14:05 ✓✓ "
 constexpr Duration login_within = 30s;
 constexpr Duration acks_within = 15s;
 
-std::string reason_of(const Error& error) {
-  std::string reason(text_of(error.code));
-  if (!error.detail.empty() && error.detail != "said by the server") reason += ": " + error.detail;
-  return printable(reason);
-}
-
 std::string_view first_word(std::string_view& rest) {
   const std::size_t end = std::min(rest.find(' '), rest.size());
   const std::string_view word = rest.substr(0, end);
@@ -108,8 +102,9 @@ void Chat::on_send_result(const client::SendDone& done) {
   if (own == own_lines_.end()) return;
   if (done.result) own->seq = done.result->seq;
   else own->tick = Tick::failed;
+  const Tick before = std::exchange(own->tick, tick_of(*own));
   if (!terminal_->is_interactive()) own->line = terminal_->print_marked(mark_of(*own), own->text);
-  refresh(*own);
+  else if (own->tick != before || !done.result) terminal_->change_mark(own->line, mark_of(*own));
   if (!done.result) notice("not sent: " + reason_of(done.result.error()));
   quit_if_done();
 }
@@ -342,7 +337,7 @@ Tick Chat::tick_of(const OwnLine& own) const {
 
 void Chat::refresh(OwnLine& own) {
   const Tick tick = tick_of(own);
-  if (tick == own.tick && tick != Tick::failed) return;
+  if (tick == own.tick) return;
   own.tick = tick;
   terminal_->change_mark(own.line, mark_of(own));
 }

@@ -2,47 +2,15 @@
 
 #include <cwchar>
 #include <ctime>
-#include <optional>
+
+#include "base/utf8.h"
 
 namespace parley {
 namespace {
 
-struct Character {
-  char32_t code;
-  std::size_t bytes;
-};
-
-std::size_t utf8_length(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return 2;
-  if (lead >= 0xE0 && lead <= 0xEF) return 3;
-  if (lead >= 0xF0 && lead <= 0xF4) return 4;
-  return 0;
-}
-
-// The first character; nothing: not UTF-8 (overlong, surrogate, truncated).
-std::optional<Character> first_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t bytes = utf8_length(lead);
-  if (bytes == 0 || bytes > text.size()) return std::nullopt;
-  char32_t code = bytes == 1 ? lead : lead & (0x7FU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xC0U) != 0x80U) return std::nullopt;
-    code = (code << 6) | (next & 0x3FU);
-  }
-  constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < least[bytes] || is_surrogate || code > 0x10FFFF) return std::nullopt;
-  return Character{code, bytes};
-}
-
-bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
-
 // Marks that reorder what follows, or end a line where we count none.
 bool is_treacherous(char32_t code) {
-  return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
-         code == 0x200E || code == 0x200F || code == 0x061C || code == 0x2028 || code == 0x2029;
+  return is_bidi_control(code) || code == 0x061C || code == 0x2028 || code == 0x2029;
 }
 
 void append_escaped(std::string_view bytes, std::string& out) {
@@ -77,11 +45,11 @@ void measure(std::string_view text, See see, End end) {
       text.remove_prefix(escape);
       continue;
     }
-    const auto character = first_character(text);
-    if (character && character->code == '\n') {
+    const auto character = first_code_point(text);
+    if (character && character->value == '\n') {
       end();
     } else {
-      const int width = character ? wcwidth(static_cast<wchar_t>(character->code)) : 1;
+      const int width = character ? wcwidth(static_cast<wchar_t>(character->value)) : 1;
       see(static_cast<std::size_t>(width < 0 ? 1 : width));
     }
     text.remove_prefix(character ? character->bytes : 1);
@@ -94,11 +62,11 @@ std::string printable(std::string_view text, std::size_t indent) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const auto character = first_character(text);
+    const auto character = first_code_point(text);
     const std::string_view bytes = text.substr(0, character ? character->bytes : 1);
-    if (character && character->code == '\n') out += '\n' + std::string(indent, ' ');
-    else if (character && character->code == '\t') out += ' ';
-    else if (!character || is_control(character->code) || is_treacherous(character->code))
+    if (character && character->value == '\n') out += '\n' + std::string(indent, ' ');
+    else if (character && character->value == '\t') out += ' ';
+    else if (!character || is_control(character->value) || is_treacherous(character->value))
       append_escaped(bytes, out);
     else out += bytes;
     text.remove_prefix(bytes.size());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "proto/limits.h"
 
 namespace parley::client {
@@ -13,12 +14,12 @@ const Error lost{Errc::disconnected, "the connection was lost before the answer"
 const Error unanswered{Errc::disconnected, "no answer within the deadline"};
 
 Status check(const Outgoing& message) {
-  const bool is_text = message.kind == MessageKind::text;
   if (message.body.empty()) return fail(Errc::bad_request, "the message is empty");
   if (message.body.size() > limits::text_max)
     return fail(Errc::too_large, "the message is too long");
-  if (is_text && message.body.find('\0') != std::string::npos)
-    return fail(Errc::bad_request, "a NUL in a text");
+  const bool is_text = message.kind == MessageKind::text;
+  if (is_text && (!is_utf8(message.body) || message.body.find('\0') != std::string::npos))
+    return fail(Errc::bad_request, "a text must be UTF-8 without NUL");
   return {};
 }
 

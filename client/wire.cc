@@ -192,7 +192,7 @@ Error decode_error(std::string_view body, Errc otherwise) {
   const bool retryable = error.retry_after_ms() > 0;
   const Errc code = errc_from(static_cast<std::uint16_t>(std::min(error.code(), 65'535U)))
                         .value_or(retryable ? Errc::retry_later : Errc::internal);
-  return Error{code, "said by the server", error.retry_after_ms()};
+  return Error{code, {}, error.retry_after_ms()};
 }
 
 }  // namespace wire_format

@@ -223,6 +223,7 @@ TEST_F(ClientCoreTest, RefusesWhatTheServerWouldRefuse) {
   };
   EXPECT_EQ(refusal(""), Errc::bad_request);
   EXPECT_EQ(refusal({"a\0b", 3}), Errc::bad_request);
+  EXPECT_EQ(refusal("cut \xe2\x82"), Errc::bad_request);
   EXPECT_EQ(refusal(std::string(16'385, 'x')), Errc::too_large);
   EXPECT_TRUE(sim.devices[alice].log->queued()->empty());
 }
