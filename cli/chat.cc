@@ -110,8 +110,9 @@ int explain(const Error& why, const client::Credentials& used, int code) {
   if (is_new && why.code == Errc::conflict)
     std::fprintf(stderr, "parley chat: the name is taken, by another password\n");
   else if (is_new && why.code == Errc::bad_request)
-    std::fprintf(stderr, "parley chat: the server wants another name, or a better password: 8 bytes "
-                         "at least, without the name in it, not a common one\n");
+    std::fprintf(stderr,
+                 "parley chat: the server wants another name, or a better password: 8 bytes at "
+                 "least, without the name in it, not a common one\n");
   else if (why.code == Errc::replaced)
     std::fprintf(stderr, "parley chat: you have logged in elsewhere; this chat is closed\n");
   else

@@ -27,8 +27,9 @@ TEST(ParsePin, TakesAKeyIdAndSixtyFourHexDigits) {
 
 TEST(ParsePin, RefusesEverythingElse) {
   for (const std::string& text :
-       {std::string(), std::string(64, 'a'), "1:" + std::string(63, 'a'), "1:" + std::string(65, 'a'),
-        "65536:" + std::string(64, 'a'), "1:" + std::string(63, 'a') + "g", ":" + std::string(64, 'a')})
+       {std::string(), std::string(64, 'a'), "1:" + std::string(63, 'a'),
+        "1:" + std::string(65, 'a'), "65536:" + std::string(64, 'a'),
+        "1:" + std::string(63, 'a') + "g", ":" + std::string(64, 'a')})
     EXPECT_EQ(parse_pin(text).error().code, Errc::config) << text;
 }
 

@@ -191,8 +191,8 @@ TEST_F(ClientCoreTest, MovesToAnotherGatewayWhenNothingIsHeardForAWholeDeadline)
   sim.faults.lose_request = 1;
   send(alice, 1);
   sim.run_for(13s);
-  const auto lost = std::ranges::find(sim.devices[alice].states, Phase::waiting, &StateChanged::phase);
-  ASSERT_NE(lost, sim.devices[alice].states.end());
+  const auto& states = sim.devices[alice].states;
+  ASSERT_NE(std::ranges::find(states, Phase::waiting, &StateChanged::phase), states.end());
   sim.faults.lose_request = 0;
   sim.run_for(15s);
   EXPECT_EQ(sim.devices[alice].results.size(), 1U);

@@ -133,7 +133,8 @@ TEST_P(LocalLogContract, MovesCursorsForwardOnly) {
 }
 
 TEST_P(LocalLogContract, KeepsTheOutboxInOrderUntilItIsTold) {
-  for (const std::uint8_t id : std::vector<std::uint8_t>{3, 1, 2}) ASSERT_TRUE(log->queue(message(id)));
+  for (const std::uint8_t id : std::vector<std::uint8_t>{3, 1, 2})
+    ASSERT_TRUE(log->queue(message(id)));
   EXPECT_EQ(log->queue(message(1)).error().code, Errc::conflict);
   ASSERT_TRUE(log->unqueue(message(1).id));
   ASSERT_TRUE(log->unqueue(message(9).id));

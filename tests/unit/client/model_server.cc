@@ -80,7 +80,9 @@ void ModelServer::notify(Call& call, UserId user, std::uint16_t notice, const st
   for (const auto& [connection, owner] : sessions_) {
     if (owner != user || connection == call.connection) continue;
     call.out.push_back(
-        {connection, {.kind = FrameKind::notice, .verb = notice, .target = call.header.target}, body});
+        {connection,
+         {.kind = FrameKind::notice, .verb = notice, .target = call.header.target},
+         body});
   }
 }
 

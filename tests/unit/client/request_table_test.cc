@@ -6,7 +6,10 @@ namespace {
 const Instant start{};
 
 Request request(std::uint64_t target) {
-  return {.verb = Verb::c2c_pull, .target = target, .body = "b", .purpose = ForPull{ConversationId{target}}};
+  return {.verb = Verb::c2c_pull,
+          .target = target,
+          .body = "b",
+          .purpose = ForPull{ConversationId{target}}};
 }
 
 std::uint64_t target_of(const Purpose& purpose) {

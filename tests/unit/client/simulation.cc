@@ -18,7 +18,8 @@ void Simulation::restart(std::size_t index) {
   if (device.connection != 0) server.disconnect(device.connection);
   device.connection = 0;
   device.core = std::make_unique<ClientCore>(
-      options_, Credentials{.name = device.user, .password = "password"}, *device.log, chance.next());
+      options_, Credentials{.name = device.user, .password = "password"}, *device.log,
+      chance.next());
   EXPECT_TRUE(device.core->load(DeviceId{index + 1}, now));
   device.core->start(now);
   perform(index);
@@ -73,11 +74,12 @@ void Simulation::perform(std::size_t index) {
       else if (auto* moved = std::get_if<ReceiptMoved>(&action)) {
         Cursors& peer = device.peer[moved->conversation];
         if (moved->user == core(index).user()) continue;
-        EXPECT_EQ(Cursors::furthest(peer, moved->cursors), moved->cursors) << "receipts never go back";
+        EXPECT_EQ(Cursors::furthest(peer, moved->cursors), moved->cursors) << "never goes back";
         peer = moved->cursors;
       } else if (auto* state = std::get_if<StateChanged>(&action)) device.states.push_back(*state);
       else if (std::holds_alternative<Synced>(action)) ++device.synced;
-      else if (auto* failed = std::get_if<LogFailed>(&action)) ADD_FAILURE() << failed->error.detail;
+      else if (auto* failed = std::get_if<LogFailed>(&action))
+        ADD_FAILURE() << failed->error.detail;
       else if (auto* call = std::get_if<CallBack>(&action)) call->answer(std::move(call->result));
     }
   }
