@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "bus/batch.h"
 
 namespace parley {
 namespace {
@@ -33,9 +34,9 @@ void BrokerConnection::open() {
   ++epoch_;
   boot_ = options_.boot.value_or(BootId{secure_random_id()});
 
-  ZmqSocket socket =
-      ZmqSocket::dealer(context_, {.identity = fresh_identity(options_.identity_letter),
-                                   .send_hwm = options_.send_hwm});
+  ZmqSocket socket = ZmqSocket::dealer(
+      context_,
+      {.identity = fresh_identity(options_.identity_letter), .send_hwm = options_.send_hwm});
   ZmqSocket events = socket.monitor(context_);
   if (const Status status = socket.connect(options_.endpoint); !status)
     log::error("bus.bad_endpoint", {{"detail", status.error().detail}});
@@ -43,28 +44,30 @@ void BrokerConnection::open() {
       loop_, std::move(socket), budget,
       UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) { return read_one(zmq); },
                          .before_block = [this](ZmqSocket& zmq) { return flush(zmq); }});
-  monitor_ = std::make_unique<UvSocket>(
-      loop_, std::move(events), budget, UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) {
-        const auto event = zmq.receive_event();
-        if (event == ConnectionEvent::connected) perform(link_.on_connected());
-        if (event == ConnectionEvent::disconnected) lose();
-        return event.has_value();
-      }});
+  monitor_ = std::make_unique<UvSocket>(loop_, std::move(events), budget,
+                                        UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) {
+                                          const auto event = zmq.receive_event();
+                                          if (event == ConnectionEvent::connected)
+                                            perform(link_.on_connected());
+                                          if (event == ConnectionEvent::disconnected) lose();
+                                          return event.has_value();
+                                        }});
   perform(link_.on_opened(loop_.now()));
 }
 
 bool BrokerConnection::read_one(ZmqSocket& socket) {
   if (reopen_ || !socket.receive(incoming_)) return false;
-  if (left_) return true;
-  const auto envelope = decode_envelope(incoming_.bytes);
-  if (!envelope) {
-    log::warn("bus.malformed", {{"broker", options_.endpoint}});
-    return true;
-  }
-  const EnvelopeHeader header = envelope->header;
-  perform(link_.on_message(header, envelope->body, loop_.now()));
-  if (link_.is_registered()) handlers_.on_message(header, std::move(incoming_.bytes));
+  const bool whole = unpack(incoming_.bytes, [this](std::string_view bytes) { take(bytes); });
+  if (!whole) log::warn("bus.malformed", {{"broker", options_.endpoint}});
   return true;
+}
+
+void BrokerConnection::take(std::string_view bytes) {
+  if (left_ || reopen_) return;
+  const auto envelope = decode_envelope(bytes);
+  if (!envelope) return log::warn("bus.malformed", {{"broker", options_.endpoint}});
+  perform(link_.on_message(envelope->header, envelope->body, loop_.now()));
+  if (link_.is_registered()) handlers_.on_message(envelope->header, std::string(bytes));
 }
 
 bool BrokerConnection::send(std::string bytes) {
@@ -76,7 +79,11 @@ bool BrokerConnection::send(std::string bytes) {
 
 bool BrokerConnection::flush(ZmqSocket& socket) {
   if (outbox_.empty()) return false;
-  while (!outbox_.empty() && socket.send(outbox_.front()) == SendStatus::sent) outbox_.pop_front();
+  while (!outbox_.empty()) {
+    const auto rest = pack(outbox_.begin(), outbox_.end(), outgoing_);
+    if (socket.send(outgoing_) != SendStatus::sent) break;
+    outbox_.erase(outbox_.begin(), rest);
+  }
   return true;
 }
 
@@ -110,21 +117,15 @@ void BrokerConnection::tick() {
 void BrokerConnection::perform(BrokerLink::Step step) {
   if (left_) return;
   switch (step.say) {
-    case BrokerLink::Say::nothing:
-      break;
-    case BrokerLink::Say::register_us:
-      register_us();
-      break;
-    case BrokerLink::Say::ping:
-      send(encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {}));
-      break;
+    case BrokerLink::Say::nothing: break;
+    case BrokerLink::Say::register_us: register_us(); break;
+    case BrokerLink::Say::ping: send(encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {})); break;
     case BrokerLink::Say::pong:
       if (handlers_.is_alive()) send(encode(EnvelopeHeader{.kind = EnvelopeKind::pong}, {}));
       break;
   }
   switch (step.change) {
-    case BrokerLink::Change::none:
-      break;
+    case BrokerLink::Change::none: break;
     case BrokerLink::Change::up:
       log::info("bus.connected", {{"broker", options_.endpoint}});
       handlers_.on_up();

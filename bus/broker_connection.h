@@ -65,6 +65,7 @@ class BrokerConnection {
  private:
   void open();
   bool read_one(ZmqSocket& socket);
+  void take(std::string_view bytes);
   bool flush(ZmqSocket& socket);
   void lose();
   void tick();
@@ -80,6 +81,7 @@ class BrokerConnection {
   std::uint64_t epoch_ = 0;
   std::deque<std::string> outbox_;
   ZmqMessage incoming_;
+  std::string outgoing_;
   bool reopen_ = false;
   bool may_register_ = true;
   bool left_ = false;

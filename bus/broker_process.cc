@@ -1,10 +1,12 @@
 #include "bus/broker_process.h"
 
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
 #include "base/random.h"
+#include "bus/batch.h"
 #include "bus/broker.h"
 #include "bus/counter_feed.h"
 #include "bus/uv_socket.h"
@@ -13,8 +15,8 @@ namespace parley {
 namespace {
 
 constexpr Duration tick_every = 100ms;
-constexpr std::size_t budget = 64;             // messages per turn and socket
-constexpr std::size_t backlog_max = 50'000;    // read before a death is believed, per socket
+constexpr std::size_t budget = 64;           // messages (of up to batch_bytes) per turn and socket
+constexpr std::size_t backlog_max = 50'000;  // read before a death is believed, per socket
 constexpr int probes_per_disconnect = 3;
 constexpr Duration goodbye_linger = 1s;
 
@@ -47,6 +49,7 @@ struct BrokerProcess::Impl {
   Status open(Side side, const std::vector<std::string>& endpoints, ZmqSocket socket);
   bool read_one(Side side, ZmqSocket& socket);
   void perform();
+  bool send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
   UvSocket& socket_of(Side side) { return *sockets[static_cast<std::size_t>(side)]; }
@@ -59,6 +62,7 @@ struct BrokerProcess::Impl {
   std::array<std::unique_ptr<UvSocket>, 2> monitors;
   std::array<std::vector<std::string>, 2> bound;
   ZmqMessage incoming;
+  std::string outgoing;
   int probes_left = 0;
   bool is_performing = false;
   bool is_draining = false;
@@ -76,7 +80,7 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
       broker(options.broker, loop.now()),
       ticks(loop, [this] { tick(); }),
       unsent(metrics.counter("parley_broker_unsent_total",
-                             "messages dropped because the receiver does not read")),
+                             "envelopes dropped because the receiver does not read")),
       held(metrics.gauge("parley_broker_held", "requests waiting or sent and unanswered")),
       held_bytes(metrics.gauge("parley_broker_held_bytes", "their bytes")),
       waiting(metrics.gauge("parley_broker_waiting",
@@ -105,25 +109,29 @@ Status BrokerProcess::Impl::open(Side side, const std::vector<std::string>& endp
                          .after_batch = [this] { perform(); }});
   monitors[index] = std::make_unique<UvSocket>(
       loop, std::move(events), budget,
-      UvSocket::Handlers{
-          .read_one =
-              [this](ZmqSocket& zmq) {
-                const auto event = zmq.receive_event();
-                if (event == ConnectionEvent::disconnected) probes_left = probes_per_disconnect;
-                return event.has_value();
-              },
-          .after_batch =
-              [this] {
-                if (probes_left != probes_per_disconnect) return;
-                broker.on_disconnect_hint(loop.now());
-                perform();
-              }});
+      UvSocket::Handlers{.read_one =
+                             [this](ZmqSocket& zmq) {
+                               const auto event = zmq.receive_event();
+                               if (event == ConnectionEvent::disconnected)
+                                 probes_left = probes_per_disconnect;
+                               return event.has_value();
+                             },
+                         .after_batch =
+                             [this] {
+                               if (probes_left != probes_per_disconnect) return;
+                               broker.on_disconnect_hint(loop.now());
+                               perform();
+                             }});
   return {};
 }
 
 bool BrokerProcess::Impl::read_one(Side side, ZmqSocket& socket) {
   if (!socket.receive(incoming)) return false;
-  broker.on_message({side, std::move(incoming.identity)}, std::move(incoming.bytes), loop.now());
+  const PeerKey from{side, std::move(incoming.identity)};
+  const bool whole = unpack(incoming.bytes, [&](std::string_view bytes) {
+    broker.on_message(from, std::string(bytes), loop.now());
+  });
+  if (!whole) broker.on_message(from, {}, loop.now());  // counted as malformed
   return true;
 }
 
@@ -131,12 +139,11 @@ bool BrokerProcess::Impl::read_one(Side side, ZmqSocket& socket) {
 void BrokerProcess::Impl::perform() {
   if (std::exchange(is_performing, true)) return;
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
+    std::unordered_map<PeerKey, std::vector<std::string>> mail;
+    for (auto& [to, bytes] : actions) mail[std::move(to)].push_back(std::move(bytes));
     std::vector<PeerKey> gone;
-    for (auto& [to, bytes] : actions) {
-      const SendStatus status = socket_of(to.side).for_sending().send_to(to.identity, bytes);
-      if (status == SendStatus::full) unsent.add();
-      if (status == SendStatus::unreachable) gone.push_back(std::move(to));
-    }
+    for (const auto& [to, envelopes] : mail)
+      if (!send(to, envelopes)) gone.push_back(to);
     // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
     if (!gone.empty()) read_backlog();
     for (const PeerKey& peer : gone) broker.on_unreachable(peer, loop.now());
@@ -144,6 +151,19 @@ void BrokerProcess::Impl::perform() {
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
     std::visit([](const auto& what) { write_log(what); }, event);
+}
+
+// False: nobody is there.
+bool BrokerProcess::Impl::send(const PeerKey& to, const std::vector<std::string>& envelopes) {
+  ZmqSocket& socket = socket_of(to.side).for_sending();
+  for (auto next = envelopes.begin(); next != envelopes.end();) {
+    const auto first = next;
+    next = pack(first, envelopes.end(), outgoing);
+    const SendStatus status = socket.send_to(to.identity, outgoing);
+    if (status == SendStatus::unreachable) return false;
+    if (status == SendStatus::full) unsent.add(static_cast<std::uint64_t>(next - first));
+  }
+  return true;
 }
 
 void BrokerProcess::Impl::read_backlog() {

@@ -22,6 +22,7 @@ bool is_known(std::uint8_t kind) {
     case EnvelopeKind::reply:
     case EnvelopeKind::deliver:
     case EnvelopeKind::unreachable:
+    case EnvelopeKind::batch:
     case EnvelopeKind::status:
     case EnvelopeKind::status_reply: return true;
   }

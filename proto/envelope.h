@@ -1,5 +1,4 @@
-// An envelope is what travels on the bus: one ZeroMQ frame of a 96-byte header and a body that the
-// bus never looks into. Bytes to values, no I/O. Layout: bus/README.md; golden bytes: tests/golden.
+// An envelope is what travels on the bus: a 96-byte header and a body that the bus never looks into. Bytes to values, no I/O. Layout: bus/README.md; golden bytes: tests/golden.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +29,8 @@ enum class EnvelopeKind : std::uint8_t {
   reply = 33,        // worker → broker → gateway; `error` != 0: no body, see retry_after_ms
   deliver = 34,      // worker → broker → gateway(s); body: Delivery items (delivery.h)
   unreachable = 35,  // broker → worker: no gateway of that name is registered here (in `gateway`)
+  // several envelopes for one receiver; body: bus/batch.h
+  batch = 40,
   // operators
   status = 48,       // → broker, from any registered or unregistered peer
   status_reply = 49  // broker →; body: BrokerStatus (bus.proto)

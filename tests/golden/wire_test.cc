@@ -98,6 +98,7 @@ TEST(GoldenBytes, OfEnvelopes) {
                      {"envelope.reply", envelope(EnvelopeKind::reply, "body")},
                      {"envelope.deliver", envelope(EnvelopeKind::deliver, "body")},
                      {"envelope.unreachable", envelope(EnvelopeKind::unreachable)},
+                     {"envelope.batch", envelope(EnvelopeKind::batch)},
                      {"envelope.status", envelope(EnvelopeKind::status)},
                      {"envelope.status_reply", envelope(EnvelopeKind::status_reply)}});
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "bus/batch.h"
 #include "bus/zmq_socket.h"
 #include "cli/spawn.h"
 #include "proto/bus.pb.h"
@@ -137,8 +138,10 @@ TEST(WorkerDeath, DoesNotTakeBackTheAnswersThatItSentBefore) {
   ZmqMessage message;
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] {
     while (worker->receive(message)) {
-      const auto envelope = decode_envelope(message.bytes);
-      if (envelope->header.kind == EnvelopeKind::request) received.push_back(envelope->header.id);
+      unpack(message.bytes, [&](std::string_view bytes) {
+        const auto envelope = decode_envelope(bytes);
+        if (envelope->header.kind == EnvelopeKind::request) received.push_back(envelope->header.id);
+      });
     }
     return received.size() == 500;
   }));

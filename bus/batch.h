@@ -1,0 +1,65 @@
+// Several envelopes for one receiver travel as one ZeroMQ message, because ZeroMQ's price is per
+// message and not per byte. One that is alone travels as it is, so an idle bus waits for nothing.
+// Pure.
+//
+//   batch = envelope of kind `batch`, whose body is: (u32 length | envelope), once or more
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "proto/bytes.h"
+#include "proto/envelope.h"
+#include "proto/limits.h"
+
+namespace parley {
+
+// A batch takes nothing more once it is larger than this; so ZeroMQ's queues, which count messages,
+// are bounded in bytes too.
+inline constexpr std::size_t batch_bytes = 64 * 1024;
+static_assert(batch_bytes + limits::envelope_header_bytes <= limits::envelope_max);
+
+// Puts as many of the envelopes first … last as fit into one message, at least one. Returns the
+// first that is not in it. Requires: first != last; each is a valid envelope.
+template <typename Iterator>
+Iterator pack(Iterator first, Iterator last, std::string& message) {
+  message = *first;
+  Iterator next = std::next(first);
+  if (next == last || first->size() + next->size() > batch_bytes) return next;
+  message = encode(EnvelopeHeader{.kind = EnvelopeKind::batch}, {});
+  for (next = first; next != last && message.size() + next->size() <= batch_bytes; ++next) {
+    append(message, static_cast<std::uint32_t>(next->size()));
+    message += *next;
+  }
+  return next;
+}
+
+inline bool is_batch(std::string_view envelope) {
+  const auto decoded = decode_envelope(envelope);
+  return decoded && decoded->header.kind == EnvelopeKind::batch;
+}
+
+// Calls `each` for every envelope of a message, in order; what is no batch counts as a single one.
+// False: the rest of the batch is cut off or holds a batch itself, and was left out.
+template <typename Each>
+bool unpack(std::string_view message, Each each) {
+  const auto outer = decode_envelope(message);
+  if (!outer || outer->header.kind != EnvelopeKind::batch) {
+    each(message);
+    return true;
+  }
+  std::string_view rest = outer->body;
+  while (rest.size() >= sizeof(std::uint32_t)) {
+    const std::size_t length = load<std::uint32_t>(rest, 0);
+    rest.remove_prefix(sizeof(std::uint32_t));
+    if (length > rest.size() || is_batch(rest.substr(0, length))) return false;
+    each(rest.substr(0, length));
+    rest.remove_prefix(length);
+  }
+  return rest.empty();
+}
+
+}  // namespace parley
