@@ -50,46 +50,50 @@ Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
                         const Moment& moment) {
   Outcome outcome;
   outcome.answers.resize(requests.size());
-  std::vector<ConversationId> targets;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (Status checked = check(requests[i].body); checked)
-      targets.emplace_back(requests[i].header.target);
-    else
-      outcome.answers[i] = tl::unexpected(std::move(checked).error());
-  }
-  const auto closed = book_.open(targets);
-
+  const std::vector<std::size_t> places = admissible(requests, outcome);
+  if (places.empty()) return outcome;
   std::vector<NewEntry> entries;
-  std::vector<std::size_t> places;
-  entries.reserve(targets.size());
-  places.reserve(targets.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!outcome.answers[i]) continue;
-    const auto failure = closed.find(ConversationId{requests[i].header.target});
-    if (failure != closed.end()) {
-      outcome.answers[i] = tl::unexpected(failure->second);
-    } else {
-      entries.push_back(entry_of(requests[i], moment.wall_ms));
-      places.push_back(i);
-    }
-  }
-  if (entries.empty()) return outcome;
+  entries.reserve(places.size());
+  for (const std::size_t i : places) entries.push_back(entry_of(requests[i], moment.wall_ms));
 
-  auto results = log_.append(entries);
+  const auto results = log_.append(entries);
   PARLEY_ASSERT(results.size() == entries.size());
   outcome.deliveries.reserve(entries.size());
   for (std::size_t j = 0; j < entries.size(); ++j) {
-    const std::size_t i = places[j];
     if (results[j]) {
-      settle(entries[j], requests[i].header.device, *results[j], outcome, i);
-    } else if (results[j].error().code == Errc::not_found) {
-      book_.forget(entries[j].conversation);
-      outcome.answers[i] = fail(Errc::retry_later, "append: the conversation is not open any more");
+      settle(entries[j], requests[places[j]].header.device, *results[j], outcome, places[j]);
     } else {
-      outcome.answers[i] = tl::unexpected(std::move(results[j]).error());
+      outcome.answers[places[j]] = tl::unexpected(reason(entries[j], results[j].error()));
     }
   }
   return outcome;
+}
+
+std::vector<std::size_t> C2cSender::admissible(std::span<const Request<wire::SendRequest>> requests,
+                                               Outcome& outcome) {
+  std::vector<std::size_t> places;
+  std::vector<ConversationId> targets;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (Status checked = check(requests[i].body); checked) {
+      places.push_back(i);
+      targets.emplace_back(requests[i].header.target);
+    } else {
+      outcome.answers[i] = tl::unexpected(std::move(checked).error());
+    }
+  }
+  const auto closed = book_.open(targets);
+  std::erase_if(places, [&](std::size_t i) {
+    const auto failure = closed.find(ConversationId{requests[i].header.target});
+    if (failure != closed.end()) outcome.answers[i] = tl::unexpected(failure->second);
+    return failure != closed.end();
+  });
+  return places;
+}
+
+Error C2cSender::reason(const NewEntry& entry, const Error& error) {
+  if (error.code != Errc::not_found) return error;
+  book_.forget(entry.conversation);
+  return {Errc::retry_later, "append: the conversation is not open any more"};
 }
 
 void C2cSender::settle(const NewEntry& entry, DeviceId from, const Appended& appended,

@@ -17,6 +17,11 @@ class C2cSender {
   Outcome send(std::span<const Request<wire::SendRequest>> requests, const Moment& moment);
 
  private:
+  // The places of requests that can be stored, their conversations open; the others are answered.
+  std::vector<std::size_t> admissible(std::span<const Request<wire::SendRequest>> requests,
+                                      Outcome& outcome);
+  // Why an entry was not stored, as its sender is told.
+  Error reason(const NewEntry& entry, const Error& error);
   void settle(const NewEntry& entry, DeviceId from, const Appended& appended, Outcome& outcome,
               std::size_t place);
 

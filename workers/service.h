@@ -68,6 +68,8 @@ class Service {
               const Moment& moment);
 
  private:
+  template <typename Message>
+  class Decoder;
   using Runner = std::function<Outcome(std::span<const BusRequest* const>, const Moment&)>;
   struct Entry {
     Lane lane;
@@ -81,38 +83,57 @@ class Service {
   std::map<std::uint16_t, Entry> entries_;
 };
 
+// Decodes what is admitted of a batch, asks the handler about it, and puts its answers between the
+// errors of the others.
+template <typename Message>
+class Service::Decoder {
+ public:
+  Decoder(const VerbInfo& info, Authoriser authorise, BatchHandler<Message> handler)
+      : info_(info), authorise_(authorise), handler_(std::move(handler)) {}
+
+  Outcome operator()(std::span<const BusRequest* const> requests, const Moment& moment) {
+    std::vector<Result<Answer>> answers(requests.size());
+    std::vector<Request<Message>> good;
+    std::vector<std::size_t> places;
+    good.reserve(requests.size());
+    places.reserve(requests.size());
+    if (pool_.size() < requests.size()) pool_.resize(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      Message& message = pool_[good.size()];
+      if (Status decoded = decode(*requests[i], message); decoded) {
+        good.push_back({requests[i]->header, message});
+        places.push_back(i);
+      } else {
+        answers[i] = tl::unexpected(std::move(decoded).error());
+      }
+    }
+    if (good.empty()) return {std::move(answers), {}};
+    Outcome outcome = handler_(good, moment);
+    PARLEY_ASSERT(outcome.answers.size() == good.size());
+    for (std::size_t j = 0; j < places.size(); ++j)
+      answers[places[j]] = std::move(outcome.answers[j]);
+    return {std::move(answers), std::move(outcome.deliveries)};
+  }
+
+ private:
+  Status decode(const BusRequest& request, Message& message) const {
+    PARLEY_CHECK(admit(info_, authorise_, request));
+    if (!message.ParseFromString(request.body))
+      return fail(Errc::bad_request, "not the message of this verb");
+    return {};
+  }
+
+  VerbInfo info_;
+  Authoriser authorise_;
+  BatchHandler<Message> handler_;
+  std::deque<Message> pool_;  // one message per place, reused
+};
+
 template <typename Message>
 Service& Service::on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler) {
   const auto info = verb_info(static_cast<std::uint16_t>(verb));
   PARLEY_ASSERT(info.has_value());
-  add(verb, lane,
-      [info = *info, authorise, handler = std::move(handler), pool = std::deque<Message>()](
-          std::span<const BusRequest* const> requests, const Moment& moment) mutable {
-        std::vector<Result<Answer>> answers(requests.size());
-        std::vector<Request<Message>> good;
-        std::vector<std::size_t> places;
-        good.reserve(requests.size());
-        places.reserve(requests.size());
-        if (pool.size() < requests.size()) pool.resize(requests.size());
-        for (std::size_t i = 0; i < requests.size(); ++i) {
-          const BusRequest& request = *requests[i];
-          Message& message = pool[good.size()];
-          if (auto admitted = admit(info, authorise, request); !admitted) {
-            answers[i] = tl::unexpected(std::move(admitted).error());
-          } else if (!message.ParseFromString(request.body)) {
-            answers[i] = fail(Errc::bad_request, "not the message of this verb");
-          } else {
-            good.push_back({request.header, message});
-            places.push_back(i);
-          }
-        }
-        if (good.empty()) return Outcome{std::move(answers), {}};
-        Outcome outcome = handler(good, moment);
-        PARLEY_ASSERT(outcome.answers.size() == good.size());
-        for (std::size_t j = 0; j < places.size(); ++j)
-          answers[places[j]] = std::move(outcome.answers[j]);
-        return Outcome{std::move(answers), std::move(outcome.deliveries)};
-      });
+  add(verb, lane, Decoder<Message>(*info, authorise, std::move(handler)));
   return *this;
 }
 
