@@ -94,7 +94,8 @@ TEST_F(BadInputTest, ConversationOfOthersDoesNotExist) {
   RawClient raw(world());
   log_in(raw, eve);
   const std::uint64_t target = conversation().value;
-  EXPECT_EQ(error_of(raw.ask(Verb::c2c_history, target, wire::history(Seq{}, 10))), Errc::not_found);
+  EXPECT_EQ(error_of(raw.ask(Verb::c2c_history, target, wire::history(Seq{}, 10))),
+            Errc::not_found);
   EXPECT_EQ(error_of(raw.ask(Verb::c2c_pull, target, wire::pull(Seq{1}, Seq{2}))), Errc::not_found);
   EXPECT_EQ(error_of(raw.ask(Verb::c2c_send, target,
                              wire::send({client::new_message_id(), conversation(),

@@ -15,7 +15,8 @@ class OutageTest : public PeopleTest {
     ASSERT_TRUE(alice().client().send(conversation(), text));
   }
   void expect_all_arrive(const std::vector<std::string>& texts) {
-    ASSERT_TRUE(alice()->run_until(recovery, [&] { return alice().client().unacknowledged() == 0; }))
+    ASSERT_TRUE(alice()->run_until(
+        recovery, [&] { return alice().client().unacknowledged() == 0; }))
         << "not everything was acknowledged";
     ASSERT_TRUE(bob()->run_until(recovery, [&] { return bob()->entries().size() == texts.size(); }))
         << "bob has " << bob()->entries().size() << " of " << texts.size();

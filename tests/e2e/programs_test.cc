@@ -88,8 +88,8 @@ TEST_F(ProgramsTest, GatewayRefusesABadPort) {
 TEST_F(ProgramsTest, GatewayRefusesAPortInUseAndAKeyThatOthersMayRead) {
   ASSERT_EQ(run_program({"parley", "key", dir_ + "/key"}).code, exit_ok);
   const std::string config =
-      "[gateway]\nlisten = [\"127.0.0.1:0\"]\nport_file = \"" + dir_ + "/port\"\nkeys = [\"" + dir_ +
-      "/key\"]\n[bus]\nbrokers = [\"ipc://" + dir_ + "/broker\"]\n";
+      "[gateway]\nlisten = [\"127.0.0.1:0\"]\nport_file = \"" + dir_ + "/port\"\n" +
+      "keys = [\"" + dir_ + "/key\"]\n[bus]\nbrokers = [\"ipc://" + dir_ + "/broker\"]\n";
   std::ofstream(dir_ + "/first.toml") << config;
   RunningProgram first({"parley-gateway", "--config", dir_ + "/first.toml"});
   ASSERT_TRUE(eventually(std::chrono::seconds(20),

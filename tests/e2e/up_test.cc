@@ -30,7 +30,8 @@ class UpTest : public testing::Test {
   ~UpTest() override { std::filesystem::remove_all(dir_); }
 
   std::vector<std::string> up(const std::string& listen = "127.0.0.1:0") const {
-    return {"parley", "up", "--data", data_, "--listen", listen, "--brokers", "1", "--workers", "1"};
+    return {"parley", "up",        "--data", data_,       "--listen",
+            listen,   "--brokers", "1",      "--workers", "1"};
   }
   UpFile file() const { return read_up_file(data_).value_or(UpFile{}); }
   bool is_running() const { return file().state == "running"; }
@@ -173,7 +174,8 @@ TEST_F(UpTest, PeopleWriteToEachOtherFromTheCommandLine) {
   const std::vector<std::string> environment{"PARLEY_PASSWORD_FILE=" + dir_ + "/password",
                                              "XDG_STATE_HOME=" + dir_ + "/state"};
   for (const char* name : {"alice", "bob"}) {
-    const Ran made = run_program({"parley", "chat", "--data", data_, "--register", name}, environment);
+    const Ran made =
+        run_program({"parley", "chat", "--data", data_, "--register", name}, environment);
     EXPECT_EQ(made.code, 0) << made.output;
   }
   for (const char* number : {"1\n", "2\n"}) {
