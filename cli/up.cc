@@ -21,6 +21,16 @@ namespace {
 constexpr Duration probe_every = 20ms;
 constexpr unsigned tail_lines = 8;
 
+// As a person can paste it into a shell.
+std::string shell_word(const std::string& text) {
+  const bool plain = text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-./") == std::string::npos;
+  if (plain) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 // Blocked before any child is started, and read as a file.
 int termination_signals() {
   sigset_t set;
@@ -143,17 +153,18 @@ class Up {
 
   void invite() const {
     say("Parley runs. Clients connect to %s.", family_.gateways().front().c_str());
-    const std::string parley = family_.members().front().program.arguments.front();
+    const std::string parley = shell_word(family_.members().front().program.arguments.front());
+    const std::string data = shell_word(data_.path());
     std::printf(
         "\n"
         "  Chat, each in a terminal of his own:\n"
-        "      %s chat --data '%s' alice bob\n"
-        "      %s chat --data '%s' bob alice\n"
-        "  What runs:  %s status --data '%s'\n"
+        "      %s chat --data %s alice bob\n"
+        "      %s chat --data %s bob alice\n"
+        "  What runs:  %s status --data %s\n"
         "  Logs:       %s/log\n"
         "  Stop:       Ctrl-C\n\n",
-        parley.c_str(), data_.path().c_str(), parley.c_str(), data_.path().c_str(), parley.c_str(),
-        data_.path().c_str(), data_.path().c_str());
+        parley.c_str(), data.c_str(), parley.c_str(), data.c_str(), parley.c_str(), data.c_str(),
+        data_.path().c_str());
     std::fflush(stdout);
   }
 
