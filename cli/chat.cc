@@ -72,6 +72,7 @@ class LoginDialogue {
     has_been_asked_ = true;
     const auto password = ask_password(prompt);
     if (!password) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
+    typed_ = password;
     return with(*password);
   }
 
@@ -80,27 +81,35 @@ class LoginDialogue {
     return credentials ? std::optional(*credentials) : std::nullopt;
   }
 
+  // With a password from a file, or asked for until it is long enough and typed twice alike.
   Result<client::Credentials> create(const std::optional<std::string>& from_file) {
     has_been_asked_ = true;
     client::Credentials credentials = with(from_file.value_or(""));
     credentials.account = client::Account::create;
-    while (!from_file) {
-      const auto password = ask_password("A new password (8 bytes at least): ");
+    while (credentials.password.empty()) {
+      auto password = new_password();
       if (!password) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
-      const bool fits = password->size() >= limits::password_min;
-      if (!fits) continue;
-      const auto repeated = ask_password("The same again: ");
-      if (!repeated) return fail(Errc::refused, "no password");
-      if (*password != *repeated) continue;
-      credentials.password = *password;
-      break;
+      credentials.password = *std::move(password);
     }
     return credentials;
+  }
+
+  // Empty: too short, or mistyped. Nothing: nobody to ask.
+  std::optional<std::string> new_password() {
+    std::optional<std::string> password = std::exchange(typed_, std::nullopt);
+    const bool is_long_enough = password && password->size() >= limits::password_min;
+    if (!is_long_enough) password = ask_password("A new password (8 bytes at least): ");
+    if (!password || password->size() < limits::password_min)
+      return password ? std::optional(std::string()) : std::nullopt;
+    const auto repeated = ask_password("The same again: ");
+    if (!repeated) return std::nullopt;
+    return *repeated == *password ? *password : std::string();
   }
 
   AccountInUse& account_;
   const ChatOptions& options_;
   const std::string shown_name_;
+  std::optional<std::string> typed_;  // last, and refused
   bool has_been_asked_ = false;
   int tries_ = 0;
 };
