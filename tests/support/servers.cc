@@ -32,10 +32,11 @@ void require(const Result<T>& status) {
 int start_janitor(const std::string& directory) {
   int ends[2];
   PARLEY_ASSERT(pipe2(ends, O_CLOEXEC) == 0);
+  // A server with a stopped child cannot end by itself: SIGQUIT makes it kill what does not listen.
   std::string script =
-      "read _; for i in $(seq 200); do [ -e $0/postgres/data/postmaster.pid ] || break; sleep "
-      "0.05; "
-      "done; sleep 0.1; rm -rf $0";
+      "read _; pid=$0/postgres/data/postmaster.pid; "
+      "for i in $(seq 400); do [ -e $pid ] || break; sleep 0.05; "
+      "[ $i = 60 ] && kill -QUIT $(head -n 1 $pid); done; sleep 0.1; rm -rf $0";
   std::string shell = "sh";
   std::string option = "-c";
   std::string argument = directory;

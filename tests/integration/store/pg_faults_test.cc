@@ -78,6 +78,14 @@ TEST_F(PgFaults, AConnectionThatDiedWhileIdleIsReplacedUnseen) {
   EXPECT_TRUE(stores_.users->account_named("ada"));
 }
 
+TEST_F(PgFaults, AConnectionThatWasCutWithoutAWordWhileIdleIsReplacedUnseen) {
+  EXPECT_EQ(append(1), "1");
+  signal_backends(SIGKILL);  // PostgreSQL ends all sessions after such a crash
+  const PgStores other_connection = make_pg_stores(options_);
+  ASSERT_TRUE(eventually(10s, [&] { return other_connection.log->heads({}).has_value(); }));
+  EXPECT_EQ(append(2), "2");
+}
+
 TEST_F(PgFaults, ASessionThatIsEndedInACallIsRetryLaterAndThenRecovers) {
   EXPECT_EQ(append(1), "1");
   // Ends the session that inserts this body, also at the one retry.
