@@ -276,6 +276,28 @@ TEST_F(ClientCoreTest, EveryCallIsAnsweredOnceEvenIfTheConnectionBreaks) {
   EXPECT_THAT(answers, ElementsAre(Errc::disconnected, Errc::unsupported));
 }
 
+TEST_F(ClientCoreTest, HasNoMoreInFlightThanTheServerAllows) {
+  sim.server.requests_in_flight_max = 2;
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  sim.run_for(5s);
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(sim.core(alice).call(Verb::login_find, 0, "", [](auto) {}, sim.now));
+  const auto actions = sim.core(alice).take_actions();
+  EXPECT_EQ(std::ranges::count_if(
+                actions, [](const Action& a) { return std::holds_alternative<Transmit>(a); }),
+            2);
+}
+
+TEST_F(ClientCoreTest, LogsInAgainWhenTheServerHasForgottenItsSession) {
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  sim.run_for(5s);
+  sim.server.disconnect(sim.devices[alice].connection);
+  send(alice, 1);
+  sim.run_for(5s);
+  ASSERT_EQ(sim.devices[alice].results.size(), 1U);
+  EXPECT_TRUE(sim.devices[alice].results[0].result.has_value());
+}
+
 TEST_F(ClientCoreTest, LeavesAServerThatBreaksTheProtocol) {
   const std::size_t alice = sim.add_device("alice", alice_id);
   const std::vector<std::pair<FrameHeader, std::string>> violations = {

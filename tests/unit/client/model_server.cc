@@ -114,6 +114,7 @@ void ModelServer::login(Call& call) {
   answer.set_device_token("device" + std::to_string(++tokens_made_));
   answer.set_access_token("access" + std::to_string(tokens_made_));
   answer.set_access_token_valid_ms(60'000);
+  answer.mutable_limits()->set_requests_in_flight_max(requests_in_flight_max);
   tokens_[answer.device_token()] = tokens_[answer.access_token()] = user;
   reply(call, answer.SerializeAsString());
 }

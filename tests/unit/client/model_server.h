@@ -36,6 +36,7 @@ class ModelServer {
     return found == requests_.end() ? 0 : found->second;
   }
   std::size_t page_max = 7;  // small, so that paging is exercised
+  std::uint32_t requests_in_flight_max = 0;  // told at login; 0: nothing is said
 
  private:
   struct Log {
