@@ -25,7 +25,6 @@ Result<Outcome> bench_gateway(const BenchOptions& options) {
              client::parse_endpoint(cluster.gateway()));
   PARLEY_TRY(const PinnedKey pin, client::parse_pin(cluster.pin()));
   const EchoLoad load{.length = LoadOptions::to_duration(options.seconds)};
-  PARLEY_TRY(const auto accounts, make_accounts(cluster.database(), load.connections));
   PARLEY_TRY(const auto server, EchoServer::start());
   const SocketAddress gateway{.host = endpoint.host, .port = endpoint.port};
   const SocketAddress plain{.port = server->port()};
@@ -33,6 +32,8 @@ Result<Outcome> bench_gateway(const BenchOptions& options) {
   const double cpu_before = cpu_seconds(cluster.pid("gateway-1"));
   double echoes = 0;
   const auto encrypted_echo = [&]() -> Result<double> {
+    // New users each time: a login replaces the token that it was made with.
+    PARLEY_TRY(const auto accounts, make_accounts(cluster.database(), load.connections));
     PARLEY_TRY(const double rate, gateway_echo(gateway, pin, accounts, load));
     echoes += rate * (options.seconds + 0.5);
     return rate;

@@ -18,6 +18,7 @@ class PlainEcho final : public Peer {
  public:
   PlainEcho(SocketLoop& loop, Count& count) : loop_(loop), count_(count) {}
   bool is_ready() const { return open_; }
+  std::string_view why_lost() const { return why_lost_; }
   void begin(unsigned window, Instant) {
     for (unsigned i = 0; i < window; ++i) say();
   }
@@ -32,7 +33,7 @@ class PlainEcho final : public Peer {
     }
     return echoes * ping_record_bytes;
   }
-  void on_closed(const std::string& why) override { count_.failure = why; }
+  void on_closed(const std::string& why) override { why_lost_ = why; }
 
  private:
   void say() {
@@ -42,6 +43,7 @@ class PlainEcho final : public Peer {
   SocketLoop& loop_;
   Count& count_;
   bool open_ = false;
+  std::string why_lost_;
 };
 
 class GatewayEcho final : public ChannelPeer {
@@ -66,8 +68,10 @@ Result<double> measure(SocketLoop& loop, std::vector<std::unique_ptr<Client>>& c
                        Count& count, const EchoLoad& load) {
   const auto ready = [](const auto& client) { return client->is_ready(); };
   for (const Instant limit = monotonic_now() + ready_limit; !std::ranges::all_of(clients, ready);) {
-    if (monotonic_now() > limit)
-      return fail(Errc::io, "echo: not connected in time " + count.failure);
+    if (monotonic_now() > limit) return fail(Errc::io, "echo: not connected in time");
+    for (const auto& client : clients)
+      if (!client->why_lost().empty())
+        return fail(Errc::io, "echo: " + std::string(client->why_lost()));
     loop.turn(10ms);
   }
   for (const auto& client : clients) client->begin(load.window, monotonic_now());
@@ -76,7 +80,10 @@ Result<double> measure(SocketLoop& loop, std::vector<std::unique_ptr<Client>>& c
   const Instant begin = monotonic_now();
   while (monotonic_now() < begin + load.length) loop.turn(10ms);
   const std::chrono::duration<double> took = monotonic_now() - begin;
-  for (const auto& client : clients) loop.close(*client);
+  for (const auto& client : clients) {
+    if (!client->why_lost().empty()) count.failure = client->why_lost();
+    loop.close(*client);
+  }
   if (!count.failure.empty()) return fail(Errc::io, "echo: " + count.failure);
   return static_cast<double>(count.echoes - before) / took.count();
 }
