@@ -44,7 +44,8 @@ TEST(Canary, AWorkerThatAcknowledgesBeforeItCommitsIsCaught) {
   FaultRunOptions options{.cluster = busy_cluster(),
                           .chat = {},
                           .victims = {"worker-1", "worker-2", "worker-3"},
-                          .pace = 500ms};
+                          .pace = 500ms,
+                          .length = 5s};
   options.cluster.workers = 3;
   const FaultRun run = run_with_kills(options);
   EXPECT_EQ(run.verdict.kind, Verdict::Kind::invalid);

@@ -52,7 +52,7 @@ FaultRun run_with_kills(const FaultRunOptions& options) {
   ChatWorkload chat(cluster, options.chat);
   EXPECT_TRUE(chat.log_in());
   Killer killer(cluster, options.victims, options.pace);
-  chat.run(fault_length());
+  chat.run(options.length);
   killer.stop();
   run.everything_acknowledged = chat.finish_sending();
   run.visible_errors = chat.visible_errors();
@@ -60,11 +60,11 @@ FaultRun run_with_kills(const FaultRunOptions& options) {
   run.everybody_in_step = chat.settle();
   chat.history().merge(killer.faults());
   keep(chat.history());
-  const double seconds = std::chrono::duration<double>(fault_length()).count();
+  const double seconds = std::chrono::duration<double>(options.length).count();
   run.verdict =
       judge(chat.history(),
             {.acked = static_cast<std::size_t>(seconds * options.acked_per_second_min),
-             .effective_faults = static_cast<std::size_t>(fault_length() / options.pace) / 2});
+             .effective_faults = static_cast<std::size_t>(options.length / options.pace) / 2});
   std::printf("%s: %zu kills; %s; %s\n", test_name().c_str(), killer.kills(),
               chat.figures().c_str(), describe(run.verdict).c_str());
   return run;

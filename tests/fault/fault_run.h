@@ -10,11 +10,15 @@
 
 namespace parley::test {
 
+// 15 s, or PARLEY_FAULT_SECONDS.
+Duration fault_length();
+
 struct FaultRunOptions {
   ClusterOptions cluster;
   ChatOptions chat;
   std::vector<std::string> victims;
   Duration pace;
+  Duration length = fault_length();
   // What a run of this length must have had to prove anything.
   double acked_per_second_min = 100;
 };
@@ -25,9 +29,6 @@ struct FaultRun {
   bool everything_acknowledged = false;
   bool everybody_in_step = false;
 };
-
-// 15 s, or PARLEY_FAULT_SECONDS.
-Duration fault_length();
 
 // Runs it and prints its figures. The history is kept in PARLEY_FAULT_HISTORY (a folder), if set.
 FaultRun run_with_kills(const FaultRunOptions& options);
