@@ -26,7 +26,8 @@ Status Conversations::load(DeviceAge age) {
                               .report = CursorReport(options_.receipt_every),
                               .peer = from.peer};
     conversation.timeline.place(from.last, Instant{});
-    conversation.report.want(from.mine);
+    // The former run may have ended between keeping an entry and reporting it.
+    conversation.report.want(Cursors::furthest(from.mine, {.received = from.last, .read = {}}));
     conversations_.emplace(from.conversation, std::move(conversation));
   }
   return {};
@@ -72,6 +73,7 @@ std::optional<Request> Conversations::request_of(ConversationId id, Conversation
                    .target = id.value,
                    .body = wire_format::pull(range->from, range->to),
                    .purpose = ForPull{id}};
+  if (!is_listed_) return std::nullopt;
   if (const auto cursors = conversation.report.take_due(now))
     return Request{.verb = Verb::c2c_receipt,
                    .target = id.value,
@@ -153,12 +155,11 @@ void Conversations::finish_listing(Instant now, std::vector<Action>& out) {
   if (options_.sync == Sync::conversations) {
     const Duration every = is_first ? options_.second_look_after : options_.relist_every;
     listing_ = ListDue{.due = now + random_.between(every * 3 / 4, every), .after = {}};
-    for (auto& [id, conversation] : conversations_) {
-      if (conversation.timeline.is_placed()) continue;
-      place(id, conversation, Seq{0}, now, out);
-      enter(id, conversation);
-    }
+    for (auto& [id, conversation] : conversations_)
+      if (!conversation.timeline.is_placed()) place(id, conversation, Seq{0}, now, out);
   }
+  if (is_first)
+    for (auto& [id, conversation] : conversations_) enter(id, conversation);
   if (is_first) out.emplace_back(Synced{});
 }
 
@@ -254,8 +255,10 @@ void Conversations::move_peer(ConversationId id, Conversation& conversation, con
   out.emplace_back(ReceiptMoved{id, peer, moved});
 }
 
+// Receipts wait for the list, which says what the server knows already.
 void Conversations::enter(ConversationId id, const Conversation& conversation) {
   if (const auto pull = conversation.timeline.next_due()) agenda_.enter(id, *pull);
+  if (!is_listed_) return;
   if (const auto report = conversation.report.next_due()) agenda_.enter(id, *report);
 }
 

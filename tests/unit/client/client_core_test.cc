@@ -104,6 +104,21 @@ TEST_F(ClientCoreTest, AQueuedMessageSurvivesTheClient) {
   EXPECT_EQ(sim.devices[alice].results.size(), 1U);
 }
 
+TEST_F(ClientCoreTest, WhatWasKeptButNotReportedIsReportedByTheNextRun) {
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  const std::size_t bob = sim.add_device("bob", bob_id);
+  sim.run_for(5s);
+  send(alice, 1);
+  while (texts(bob).empty()) sim.run_for(1ms);
+  sim.restart(bob);
+  sim.run_for(5s);
+  EXPECT_EQ(sim.server.cursors(chat, bob_id).received, Seq{1});
+  const std::size_t receipts = requests(Verb::c2c_receipt);
+  sim.restart(bob);
+  sim.run_for(5s);
+  EXPECT_EQ(requests(Verb::c2c_receipt), receipts) << "what the server knows is not said again";
+}
+
 TEST_F(ClientCoreTest, ARestartedClientNeedsNoPassword) {
   const std::size_t alice = sim.add_device("alice", alice_id);
   sim.run_for(1s);
