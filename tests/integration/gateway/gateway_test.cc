@@ -27,9 +27,8 @@ GatewayCounts counts(LiveGateway& live) {
 }
 
 // Who was reported, in the order of the reports: +user present, -user gone.
-std::vector<std::int64_t> reported(LiveGateway& live) {
+std::vector<std::int64_t> users_of(const std::vector<std::string>& bodies) {
   std::vector<std::int64_t> users;
-  const auto bodies = live.ask([](Gateway&, SelfAnsweringBus& bus) { return bus.reports; });
   for (const std::string& body : bodies) {
     wire::RouteReport report;
     EXPECT_TRUE(report.ParseFromString(body));
@@ -37,6 +36,10 @@ std::vector<std::int64_t> reported(LiveGateway& live) {
     for (const auto user : report.gone()) users.push_back(-static_cast<std::int64_t>(user));
   }
   return users;
+}
+
+std::vector<std::int64_t> reported(LiveGateway& live) {
+  return users_of(live.ask([](Gateway&, SelfAnsweringBus& bus) { return bus.reports; }));
 }
 
 void expect_works(LiveGateway& live, std::uint64_t user) {
@@ -452,7 +455,13 @@ TEST(GatewayDrain, AnswersWhatIsUnansweredAndSendsEveryoneAway) {
     return live.ask([](Gateway&, SelfAnsweringBus& bus) { return bus.waiting.size() == 1; });
   }));
   std::atomic<bool> done = false;
-  live.ask([&](Gateway& gateway, SelfAnsweringBus&) { gateway.drain([&] { done = true; }); });
+  std::vector<std::string> reports_when_done;
+  live.ask([&](Gateway& gateway, SelfAnsweringBus& bus) {
+    gateway.drain([&] {
+      reports_when_done = bus.reports;
+      done = true;
+    });
+  });
   const auto away = idle.receive();
   ASSERT_TRUE(away);
   EXPECT_EQ(away->code(), number_of(Errc::going_away));
@@ -469,7 +478,7 @@ TEST(GatewayDrain, AnswersWhatIsUnansweredAndSendsEveryoneAway) {
   EXPECT_EQ(busy.receive()->code(), number_of(Errc::going_away));
   EXPECT_TRUE(busy.ended());
   EXPECT_TRUE(eventually(5s, [&] { return done.load(); }));
-  const auto users = reported(live);
+  const auto users = users_of(reports_when_done);
   EXPECT_EQ(std::ranges::count(users, -5) + std::ranges::count(users, -6), 2)
       << "their routes are gone when the gateway is";
 }
@@ -502,6 +511,24 @@ TEST(GatewayMetrics, SayWhatHappened) {
            text.find("parley_gateway_errors_total{code=\"unsupported\"} 1") != std::string::npos &&
            text.find("parley_gateway_sessions 1") != std::string::npos;
   })) << live.metrics().text();
+}
+
+TEST(GatewayMemory, WhoIsNotAnsweredKeepsNoBuffer) {
+  LiveGateway live;
+  std::vector<int> sockets;
+  const auto heap = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
+  const std::size_t before = heap();
+  for (std::uint64_t user = 1; user <= 50; ++user) {
+    SocketClient client(live.port());
+    ASSERT_TRUE(client.log_in(user));
+    ASSERT_TRUE(client.ask(Verb::c2c_send, std::string(20'000, 'x')));
+    const std::uint64_t frames = counts(live).frames_in;
+    client.send(client.channel().frame({.kind = FrameKind::pong, .number = 1}));
+    ASSERT_TRUE(eventually(5s, [&] { return counts(live).frames_in > frames; }));
+    sockets.push_back(client.release());
+  }
+  EXPECT_LE(heap() - before, 400'000U);
+  for (const int socket : sockets) close(socket);
 }
 
 // DESIGN §10, bar 6: the slope, so that what is there once does not count.
