@@ -16,7 +16,7 @@ constexpr Duration wheel_tick = 250ms;
 constexpr std::size_t wheel_buckets = 512;       // 128 s: longer than any usual deadline
 constexpr std::size_t rated_users_max = 100'000;
 constexpr std::uint64_t files_reserved = 128;    // brokers, metrics, logs, what waits to be refused
-constexpr Duration last_report_wait = 1s;
+constexpr Duration last_report_wait = 2s;
 
 Duration ms(std::uint64_t count) { return std::chrono::milliseconds(count); }
 

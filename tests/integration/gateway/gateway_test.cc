@@ -483,6 +483,34 @@ TEST(GatewayDrain, AnswersWhatIsUnansweredAndSendsEveryoneAway) {
       << "their routes are gone when the gateway is";
 }
 
+TEST(GatewayDrain, WaitsUntilItsLastReportIsAnswered) {
+  LiveGateway live;
+  auto client = std::make_unique<SocketClient>(live.port());
+  ASSERT_TRUE(client->log_in(5));
+  ASSERT_TRUE(eventually(5s, [&] { return reported(live).size() == 1; }));
+  std::atomic<bool> done = false;
+  std::size_t unanswered_when_done = 0;
+  live.ask([&](Gateway& gateway, SelfAnsweringBus& bus) {
+    bus.holds_all = true;
+    gateway.drain([&] {
+      unanswered_when_done = bus.waiting.size();
+      done = true;
+    });
+  });
+  ASSERT_TRUE(eventually(5s, [&] {
+    return live.ask([](Gateway&, SelfAnsweringBus& bus) { return bus.waiting.size() == 1; });
+  }));
+  client.reset();
+  ASSERT_TRUE(eventually(5s, [&] { return connections(live) == 0; }));
+  live.ask([](Gateway&, SelfAnsweringBus& bus) {
+    const auto number = bus.waiting.begin()->first;
+    bus.waiting.clear();
+    bus.reply(number, {}, {});
+  });
+  EXPECT_TRUE(eventually(5s, [&] { return done.load(); }));
+  EXPECT_EQ(unanswered_when_done, 0U);
+}
+
 TEST(GatewayDrain, HasALimit) {
   GatewaySettings settings = generous();
   settings.drain_ms = 500;
