@@ -109,7 +109,11 @@ DataDirectory::DataDirectory(DataDirectory&& other) noexcept
       lock_fd_(std::exchange(other.lock_fd_, -1)) {}
 
 DataDirectory::~DataDirectory() {
-  if (lock_fd_ >= 0) close(lock_fd_);
+  if (lock_fd_ < 0) return;
+  // ZeroMQ leaves its sockets' files behind.
+  std::error_code ignored;
+  if (sockets_ != path_ + "/run") fs::remove_all(sockets_, ignored);
+  close(lock_fd_);
 }
 
 std::string DataDirectory::endpoint(std::string_view name) const {

@@ -210,8 +210,15 @@ TEST_F(UpTest, SocketsFindAPlaceHoweverLongThePathIs) {
   data_ = dir_ + "/" + std::string(100, 'd');
   RunningProgram program(up());
   ASSERT_TRUE(program.says("Parley runs", up_limit)) << program.output();
+  const UpFile ran = file();
   program.process().signal(SIGTERM);
   EXPECT_TRUE(program.wait(up_limit).ok());
+
+  // The servers keep theirs for the next start.
+  const std::string redis = ran.redis.substr(std::string("unix://").size());
+  std::filesystem::remove_all(std::filesystem::path(redis).parent_path());
+  const std::size_t host = ran.database.find("host=%2Ftmp%2F") + std::string("host=%2Ftmp%2F").size();
+  std::filesystem::remove_all("/tmp/" + ran.database.substr(host, ran.database.find('&') - host));
 }
 
 TEST(Demo, EndsWithOk) {

@@ -85,12 +85,16 @@ TEST_F(DataDirectoryTest, PutsSocketsElsewhereWhenThePathIsTooLongForThem) {
   ASSERT_TRUE(short_one);
   EXPECT_EQ(short_one->endpoint("broker-1.workers"),
             "ipc://" + short_one->path() + "/run/broker-1.workers");
-  const auto long_one = DataDirectory::claim(dir_ + "/" + std::string(120, 'x'));
-  ASSERT_TRUE(long_one);
-  const std::string socket = long_one->endpoint("broker-1.workers").substr(6);
-  EXPECT_LE(socket.size(), 107u);
-  EXPECT_EQ(mode_of(fs::path(socket).parent_path()), 0700u);
-  fs::remove_all(fs::path(socket).parent_path());
+  std::string elsewhere;
+  {
+    const auto long_one = DataDirectory::claim(dir_ + "/" + std::string(120, 'x'));
+    ASSERT_TRUE(long_one);
+    const std::string socket = long_one->endpoint("broker-1.workers").substr(6);
+    EXPECT_LE(socket.size(), 107u);
+    elsewhere = fs::path(socket).parent_path();
+    EXPECT_EQ(mode_of(elsewhere), 0700u);
+  }
+  EXPECT_FALSE(fs::exists(elsewhere)) << "left behind";
 }
 
 TEST_F(DataDirectoryTest, RefusesAPathThatIsAFile) {
