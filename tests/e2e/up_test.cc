@@ -217,7 +217,8 @@ TEST_F(UpTest, SocketsFindAPlaceHoweverLongThePathIs) {
   // The servers keep theirs for the next start.
   const std::string redis = ran.redis.substr(std::string("unix://").size());
   std::filesystem::remove_all(std::filesystem::path(redis).parent_path());
-  const std::size_t host = ran.database.find("host=%2Ftmp%2F") + std::string("host=%2Ftmp%2F").size();
+  const std::string before_name = "host=%2Ftmp%2F";
+  const std::size_t host = ran.database.find(before_name) + before_name.size();
   std::filesystem::remove_all("/tmp/" + ran.database.substr(host, ran.database.find('&') - host));
 }
 
