@@ -1,4 +1,5 @@
-// An envelope is what travels on the bus: a 96-byte header and a body that the bus never looks into. Bytes to values, no I/O. Layout: bus/README.md; golden bytes: tests/golden.
+// An envelope is what travels on the bus: a 96-byte header and a body that the bus never looks
+// into. Bytes to values, no I/O. Layout: bus/README.md; golden bytes: tests/golden.
 #pragma once
 
 #include <cstdint>
@@ -47,17 +48,17 @@ struct RequestId {
 struct EnvelopeHeader {
   EnvelopeKind kind = EnvelopeKind::request;
   std::uint16_t verb = 0;
-  std::uint16_t error = 0;   // reply: an Errc, or 0
-  std::uint8_t attempt = 0;  // request: 1 for the first worker that gets it, 2 for the next …
-  std::uint8_t flags = 0;    // flag_… below
-  std::uint64_t key = 0;     // request, deliver: what belongs together has the same key
+  std::uint16_t error = 0;     // reply: an Errc, or 0
+  std::uint8_t attempt = 0;    // request: 1 for the first worker that gets it, 2 for the next …
+  std::uint8_t flags = 0;      // flag_… below
+  std::uint64_t key = 0;       // request, deliver: what belongs together has the same key
   RequestId id = {};           // deliver: `gateway` is the receiver, 0 = all; the rest is 0
   UserId user = {};            // authenticated by the gateway; in a login's reply: by the worker
   DeviceId device = {};        // likewise
-  Generation generation = {};    // likewise
-  std::uint64_t target = 0;  // the client frame's target; in a login's reply: the device class
-  std::uint64_t origin = 0;  // network address of the client: IPv4 as 1<<32|a.b.c.d, IPv6 its /64
-  std::uint64_t trace = 0;   // follows one request through all logs
+  Generation generation = {};  // likewise
+  std::uint64_t target = 0;    // the client frame's target; in a login's reply: the device class
+  std::uint64_t origin = 0;    // network address of the client: IPv4 as 1<<32|a.b.c.d, IPv6 its /64
+  std::uint64_t trace = 0;     // follows one request through all logs
   std::uint32_t ttl_ms =
       0;  // request: time left until the gateway gives up; hops subtract their own
   std::uint32_t retry_after_ms = 0;  // reply with a retryable error
