@@ -38,7 +38,8 @@ Crew::Crew(Loop& loop, CrewOptions options, const std::function<Stores()>& make_
                                         {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})),
       batch_seconds_(metrics.histogram("parley_worker_batch_seconds", "Time to work off a batch",
                                        seconds_buckets())),
-      wakeup_(loop, [this] { turn(); }) {
+      wakeup_(loop, [this] { collect(); }),
+      before_block_(loop, [this] { hand_out(); }) {
   furnish(executors, options_.executors, options_.batch_max, make_stores);
   if (serves(Lane::sessions)) furnish(clerks, options_.clerks, options_.batch_max, make_stores);
   if (serves(Lane::hashing)) furnish(hashers, options_.hashers, 1, make_stores);
@@ -103,7 +104,6 @@ bool Crew::serves(Lane lane) const {
 void Crew::submit(BusRequest request) {
   const auto lane = lanes_.find(request.header.verb);
   Job job{std::move(request), monotonic_now()};
-  wakeup_.notify();
   if (lane == lanes_.end()) {
     refused_.push_back(reply_to(std::move(job.request), fail(Errc::unsupported, "no such verb")));
     return;
@@ -141,16 +141,10 @@ void Crew::unreachable(InstanceId gateway, std::string_view items) {
   // The next delivery finds the stale route again.
   if (courier_thread_->backlog_bytes() > options_.courier_bytes_max) return;
   courier_arrived_.push_back(Unreachable{gateway, std::string(items)});
-  wakeup_.notify();
-}
-
-void Crew::turn() {
-  answer(std::exchange(refused_, {}));
-  collect();
-  hand_out();
 }
 
 void Crew::hand_out() {
+  if (!refused_.empty()) answer(std::exchange(refused_, {}));
   for (const Desks& room : desks_) {
     for (const auto& desk : room) {
       if (!desk->arrived.empty()) desk->thread->submit(std::exchange(desk->arrived, {}));

@@ -102,7 +102,6 @@ class Crew {
 
   Desk& desk_for(Room room, std::uint64_t key);
   void submit_to_hasher(Job job);
-  void turn();
   void hand_out();
   void collect();
   void answer(const std::vector<Answered>& answers) const;
@@ -118,6 +117,7 @@ class Crew {
   Histogram batch_requests_;
   Histogram batch_seconds_;
   Wakeup wakeup_;
+  BeforeBlock before_block_;
 
   std::map<std::uint16_t, Lane> lanes_;
   std::array<Desks, rooms> desks_;
