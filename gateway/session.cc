@@ -70,8 +70,9 @@ Session::Action Session::next_record(Instant now, std::string& out) {
     if (!frame) return break_off(Errc::bad_frame, now);
     ++counts_.frames_in;
     heard(now);
-    if (!*frame) continue;
-    Action action = on_frame(**frame, now, out);
+    const auto verdict = guard_.on_frame(rules_.frames, now);
+    Action action = *frame ? on_frame(**frame, verdict, now, out)
+                           : within_rate({.kind = FrameKind::rekey}, verdict, now, out);
     if (!std::holds_alternative<Nothing>(action)) return action;
   }
 }
@@ -80,18 +81,18 @@ void Session::heard(Instant now) {
   if (auto* ready = std::get_if<Ready>(&state_)) ready->heard = now;
 }
 
-Session::Action Session::on_frame(const Frame& frame, Instant now, std::string& out) {
-  const auto verdict = guard_.on_frame(rules_.frames, now);
+Session::Action Session::on_frame(const Frame& frame, RateGuard::Verdict verdict, Instant now,
+                                  std::string& out) {
   switch (frame.header.kind) {
     case FrameKind::request:
-      if (verdict != RateGuard::Verdict::pass) return over_rate(frame, verdict, now, out);
+      if (verdict != RateGuard::Verdict::pass) return over_rate(frame.header, verdict, now, out);
       return on_request(frame, now, out);
     case FrameKind::ping:
-      if (verdict != RateGuard::Verdict::pass) return over_rate(frame, verdict, now, out);
+      if (verdict != RateGuard::Verdict::pass) return over_rate(frame.header, verdict, now, out);
       seal({.kind = FrameKind::pong, .number = frame.header.number}, {}, now, out);
       return Nothing{};
     case FrameKind::pong:
-      return Nothing{};
+      return within_rate(frame.header, verdict, now, out);
     case FrameKind::close:
       return say_goodbye(now, out);
     default:
@@ -99,12 +100,19 @@ Session::Action Session::on_frame(const Frame& frame, Instant now, std::string& 
   }
 }
 
-Session::Action Session::over_rate(const Frame& frame, RateGuard::Verdict verdict, Instant now,
-                                   std::string& out) {
+// What is not answered counts all the same: opening it costs as much.
+Session::Action Session::within_rate(const FrameHeader& header, RateGuard::Verdict verdict,
+                                     Instant now, std::string& out) {
+  if (verdict == RateGuard::Verdict::pass) return Nothing{};
+  return over_rate(header, verdict, now, out);
+}
+
+Session::Action Session::over_rate(const FrameHeader& header, RateGuard::Verdict verdict,
+                                   Instant now, std::string& out) {
   const auto hint_ms = static_cast<std::uint32_t>(to_ms(guard_.hint(now)));
   if (verdict == RateGuard::Verdict::close) return close(Errc::rate_limited, hint_ms, now, out);
-  if (frame.header.kind == FrameKind::request)
-    answer_error(frame.header, {Errc::rate_limited, {}, hint_ms}, now, out);
+  if (header.kind == FrameKind::request)
+    answer_error(header, {Errc::rate_limited, {}, hint_ms}, now, out);
   return Nothing{};
 }
 

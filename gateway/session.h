@@ -130,9 +130,12 @@ class Session {
 
   Action next_record(Instant now, std::string& out);
   Action shake_hands(std::string_view hello, Instant now, std::string& out);
-  Action on_frame(const Frame& frame, Instant now, std::string& out);
+  Action on_frame(const Frame& frame, RateGuard::Verdict verdict, Instant now, std::string& out);
   Action on_request(const Frame& frame, Instant now, std::string& out);
-  Action over_rate(const Frame& frame, RateGuard::Verdict verdict, Instant now, std::string& out);
+  Action within_rate(const FrameHeader& header, RateGuard::Verdict verdict, Instant now,
+                     std::string& out);
+  Action over_rate(const FrameHeader& header, RateGuard::Verdict verdict, Instant now,
+                   std::string& out);
   std::optional<Errc> objection(const VerbInfo& verb, const Frame& frame) const;
   Publish publish(const VerbInfo& verb, const Frame& frame);
   Action granted(const EnvelopeHeader& reply, Instant now);

@@ -45,8 +45,12 @@ class ChannelPeer {
 
   std::string hello() const { return initiator_.hello(); }
   std::string frame(const FrameHeader& header, std::string_view body = {}) {
+    return frame_at(monotonic_now(), header, body);
+  }
+  // After a rekey record, if one is due by then.
+  std::string frame_at(Instant now, const FrameHeader& header, std::string_view body = {}) {
     std::string out;
-    channel_->seal(header, body, out, monotonic_now());
+    channel_->seal(header, body, out, now);
     return out;
   }
   std::string request(Verb verb, std::uint32_t number, std::string_view body = {},

@@ -391,6 +391,45 @@ TEST(SessionRate, WhoDoesNotHeedHintsIsClosed) {
   EXPECT_TRUE(line.closes[0].told);
 }
 
+// Sends `many` as often as it takes to be closed, ten times a second.
+int pieces_until_closed(Line& line, const std::function<std::string()>& many) {
+  for (int piece = 1; piece <= 100; ++piece) {
+    line.send(many());
+    if (!line.closes.empty()) return piece;
+    line.now += 100ms;
+  }
+  return 0;
+}
+
+TEST(SessionRate, CountsPongsAndRekeysLikeEverythingElse) {
+  SessionRules rules;
+  rules.frames = {.rate = {1, 5}, .strikes_max = 2};
+  Line pongs(rules);
+  pongs.log_in();
+  EXPECT_NE(pieces_until_closed(pongs, [&] { return pongs.client.frame({.kind = FrameKind::pong}); }),
+            0);
+  ASSERT_EQ(pongs.closes.size(), 1U);
+  EXPECT_EQ(pongs.closes[0].reason, Errc::rate_limited);
+  EXPECT_EQ(pongs.client.next()->header.kind, FrameKind::close) << "and none was answered";
+
+  // Four records a second, of which every other one is a rekey: within a rate of 5, not of 2.
+  const auto rekeying = [](std::uint64_t per_second) {
+    SessionRules slow;
+    slow.frames = {.rate = {per_second, 2}, .strikes_max = 1};
+    Line line(slow);
+    line.log_in();
+    Instant client_time = monotonic_now();
+    for (int pings = 0; pings < 40 && line.closes.empty(); ++pings) {
+      line.now += 500ms;
+      client_time += std::chrono::milliseconds(limits::rekey_after_ms);
+      line.send(line.client.frame_at(client_time, {.kind = FrameKind::ping}));
+    }
+    return std::pair{line.closes.size(), line.counts.frames_in};
+  };
+  EXPECT_EQ(rekeying(5), (std::pair{std::size_t{0}, std::uint64_t{81}}));
+  EXPECT_EQ(rekeying(2).first, 1U);
+}
+
 TEST(SessionFrames, OfTheServersKindsCloseTheConnection) {
   for (const FrameKind kind : {FrameKind::reply, FrameKind::error, FrameKind::notice}) {
     Line line;
