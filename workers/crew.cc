@@ -16,6 +16,11 @@ std::size_t shard(std::uint64_t key, std::size_t shards) {
   return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15ULL) >> 33) % shards;
 }
 
+// A message that was not pushed is in the log. That a session is over is nowhere else.
+bool is_found_later(const Delivery& delivery) {
+  return delivery.reach == Reach::gateways_of_users;
+}
+
 Moment moment_now() { return {monotonic_now(), wall_clock_ms()}; }
 
 std::vector<double> seconds_buckets() {
@@ -191,10 +196,11 @@ void Crew::answer_or_admit(std::vector<Answered> answers) {
 
 void Crew::to_courier(std::vector<Delivery> deliveries) {
   const bool full = courier_thread_->backlog_bytes() > options_.courier_bytes_max;
-  if (full) deliveries_dropped_.add(deliveries.size());
-  if (full && !dropping_) log::warn("deliveries.dropped");
-  dropping_ = full;
-  if (!full) courier_arrived_.push_back(std::move(deliveries));
+  const std::size_t dropped = full ? std::erase_if(deliveries, is_found_later) : 0;
+  deliveries_dropped_.add(dropped);
+  if (dropped != 0 && !dropping_) log::warn("deliveries.dropped");
+  dropping_ = full && (dropping_ || dropped != 0);
+  if (!deliveries.empty()) courier_arrived_.push_back(std::move(deliveries));
 }
 
 bool Crew::is_alive() const {

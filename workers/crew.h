@@ -7,7 +7,8 @@
 //
 // Bounds. Requests inside: the credit that the consumer granted its brokers. Waiting for a hasher:
 // 64 in all, 1.5 s each; beyond: retry_later. Deliveries waiting for the courier: 32 MiB; beyond:
-// dropped and counted (a delivery is a hint; clients find the gap by its number), and logins are
+// dropped and counted (a delivery is a hint; clients find the gap by its number), but for those to
+// every gateway, which end sessions: at most one a login or logout, and small. Logins are then
 // answered without having become routes.
 //
 // Thread: the loop's, but for the stores and services, each of which lives on one thread of the

@@ -2,6 +2,7 @@
 
 #include <semaphore>
 
+#include "proto/delivery.h"
 #include "tests/unit/workers/bench.h"
 #include "tests/unit/workers/forwarding_user_store.h"
 
@@ -201,6 +202,30 @@ TEST_F(CrewAtWork, DropsDeliveriesBeyondTheBoundAndStillAnswers) {
   EXPECT_EQ(metrics.text().find("parley_worker_deliveries_dropped_total 0"), std::string::npos);
   cache.open();
   EXPECT_TRUE(turn_until([&] { return crew->idle(); }));
+}
+
+TEST_F(CrewAtWork, NeverDropsWhatEndsSessions) {
+  hire({.courier_bytes_max = 10'000});
+  cache.close();
+  for (unsigned i = 0; i < 50; ++i) {
+    send(i, std::string(1'000, 'x'));
+    ASSERT_TRUE(all_answered());
+  }
+  const auto dropped = [this] { return metrics.text().find("deliveries_dropped_total 0"); };
+  ASSERT_EQ(dropped(), std::string::npos);
+  submit(Verb::login_logout, {{ann.user, ann.device, Generation{2}}, 0, {}});
+  ASSERT_TRUE(all_answered());
+  EXPECT_EQ(replies.back().error, 0);
+  cache.open();
+  ASSERT_TRUE(turn_until([&] { return crew->idle(); }));
+  int revocations = 0;
+  for (const PackedDelivery& message : deliveries) {
+    const auto items = decode_deliveries(message.items);
+    ASSERT_TRUE(items);
+    for (const DeliveryItem& item : *items)
+      revocations += item.notice == static_cast<std::uint16_t>(Notice::login_revoked);
+  }
+  EXPECT_EQ(revocations, 1);
 }
 
 TEST_F(CrewAtWork, HashingHoldsUpNothingElse) {
