@@ -11,6 +11,7 @@ struct LoginOptions {
   bool registration = true;
   std::uint64_t registrations_per_hour = 20;  // from one network address; 0 = no bound
   std::uint64_t failures_per_hour = 60;  // wrong passwords from one network address; 0 = no bound
+  std::uint64_t logins_per_hour = 600;  // passwords looked at, right or wrong; 0 = no bound
   // Told to clients after login; the gateway enforces them.
   std::uint64_t requests_in_flight_max = 64;
   std::uint64_t ping_every_ms = 30'000;

@@ -1,10 +1,14 @@
 #include "workers/login_password.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "workers/account_rules.h"
 
 namespace parley {
 namespace {
+
+constexpr std::uint64_t logins_at_once = 60;
 
 tl::unexpected<Error> rate_limited(Duration wait) {
   return fail(Errc::rate_limited, "login", static_cast<std::uint32_t>(to_ms(wait) + 1));
@@ -37,7 +41,8 @@ PasswordLogin::PasswordLogin(UserStore& users, const PasswordHasher& hasher,
       hasher_(hasher),
       options_(options),
       throttle_(options.failures_per_hour),
-      registrations_(options.registrations_per_hour, options.registrations_per_hour) {}
+      registrations_(options.registrations_per_hour, options.registrations_per_hour),
+      logins_(options.logins_per_hour, std::min(options.logins_per_hour, logins_at_once)) {}
 
 Response PasswordLogin::sign_up(const Request<wire::RegisterRequest>& request,
                                 const Moment& moment) {
@@ -71,9 +76,12 @@ Response PasswordLogin::log_in(const Request<wire::PasswordRequest>& request,
   PARLEY_TRY(const DeviceIdentity device, device_of(asked.device()));
   PARLEY_CHECK(check_name(asked.name()));
   if (asked.password().size() > limits::password_max) return fail(Errc::bad_request, "password");
-  const Duration wait = throttle_.wait(asked.name(), origin, moment.now);
+  const Duration wait = std::max(throttle_.wait(asked.name(), origin, moment.now),
+                                 logins_.wait(origin, moment.now));
   if (wait > Duration::zero()) return rate_limited(wait);
 
+  // Right passwords, too: one account must not be enough to keep all hashers busy.
+  logins_.spend(origin, moment.now);
   auto account = verified(asked);
   if (!account) {
     if (account.error().code == Errc::refused) {

@@ -29,6 +29,7 @@ class PasswordLogin {
   LoginOptions options_;
   LoginThrottle throttle_;
   OriginBudget registrations_;
+  OriginBudget logins_;
 };
 
 }  // namespace parley

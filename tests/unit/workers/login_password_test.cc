@@ -119,6 +119,29 @@ TEST_F(LoginPassword, FiveFailuresSlowDownOneNetworkOnly) {
   EXPECT_TRUE(log_in(login("ann", good)));
 }
 
+TEST_F(LoginPassword, RightPasswordsAreBoundPerNetworkToo) {
+  ASSERT_TRUE(sign_up(signup("ann")));
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(log_in(login("ann", good))) << i;
+  const auto hashed = bench.hasher.verified.size();
+  const auto limited = log_in(login("ann", good));
+  EXPECT_EQ(code_of(limited), Errc::rate_limited);
+  EXPECT_NEAR(limited.error().retry_after_ms, 6'000, 1) << "600 an hour";
+  EXPECT_EQ(bench.hasher.verified.size(), hashed) << "refused before it costs a hash";
+  EXPECT_TRUE(log_in(login("ann", good), elsewhere));
+  bench.pass(6s);
+  EXPECT_TRUE(log_in(login("ann", good)));
+  EXPECT_EQ(code_of(log_in(login("ann", good))), Errc::rate_limited);
+}
+
+TEST_F(LoginPassword, ThisHostAndAnUnboundServerTakeAnyNumberOfLogins) {
+  ASSERT_TRUE(sign_up(signup("ann")));
+  constexpr std::uint64_t loopback = (1ULL << 32) | 0x7F000001;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(log_in(login("ann", good), loopback)) << i;
+  bench.login.logins_per_hour = 0;
+  bench.restart();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(log_in(login("ann", good))) << i;
+}
+
 TEST_F(LoginPassword, UnknownNamesAreSlowedDownLikeKnownOnes) {
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(code_of(log_in(login("ghost", "wrong one"))), Errc::refused);
