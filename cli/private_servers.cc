@@ -180,6 +180,8 @@ std::vector<pid_t> processes_in(const std::string& directory, const std::string&
   std::error_code ignored;  // a process that ends while we look is not there
   const fs::path canonical = fs::canonical(directory, ignored);
   const std::string executable = fs::canonical(program, ignored);
+  // What cannot be read in /proc reads as "": without these two names it would be taken for ours.
+  if (canonical.empty() || executable.empty()) return pids;
   for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
@@ -191,6 +193,11 @@ std::vector<pid_t> processes_in(const std::string& directory, const std::string&
     }
   }
   return pids;
+}
+
+Status require_program(const std::string& path) {
+  if (access(path.c_str(), X_OK) == 0) return {};
+  return fail(Errc::config, path + " is not a program to run: " + std::strerror(errno));
 }
 
 Status end_leftovers(const std::string& directory, const std::string& program, int signal) {
@@ -227,6 +234,7 @@ std::string PrivatePostgres::url(const std::string& database, const std::string&
 }
 
 Status PrivatePostgres::prepare() const {
+  PARLEY_CHECK(require_program(options_.binaries + "/postgres"));
   PARLEY_TRY(const Account owner, account_for("postgres"));
   PARLEY_CHECK(make_server_directories(options_.directory, socket_directory_, owner));
   PARLEY_CHECK(end_leftovers(data(), options_.binaries + "/postgres", stop_signal()));
@@ -323,6 +331,7 @@ PrivateRedis::PrivateRedis(Options options)
     : options_(std::move(options)), socket_directory_(socket_directory_for(options_.directory)) {}
 
 Status PrivateRedis::prepare() const {
+  PARLEY_CHECK(require_program(options_.binary));
   PARLEY_TRY(const Account owner, account_for("redis"));
   PARLEY_CHECK(make_server_directories(options_.directory, socket_directory_, owner));
   PARLEY_CHECK(end_leftovers(options_.directory, options_.binary, stop_signal()));
