@@ -109,11 +109,15 @@ class Up {
     if (member.server == nullptr) supervisor_.on_ready(start.child, monotonic_now());
   }
   void perform_one(const Supervisor::Stop& stop) {
-    processes_[stop.child]->process().signal(family_.members()[stop.child].stop_signal);
+    signal(stop.child, family_.members()[stop.child].stop_signal);
   }
   void perform_one(const Supervisor::Kill& kill) {
     say("%s does not do what it should in time and is killed", name(kill.child).c_str());
-    processes_[kill.child]->process().signal(SIGKILL);
+    signal(kill.child, SIGKILL);
+  }
+  // A child that ended, or could not be started, after the supervisor asked for this is not there.
+  void signal(std::size_t child, int number) {
+    if (processes_[child]) processes_[child]->process().signal(number);
   }
   void perform_one(const Supervisor::Died& died) {
     const double seconds = static_cast<double>(to_ms(died.again_after)) / 1e3;
