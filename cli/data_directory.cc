@@ -43,13 +43,39 @@ Status make_private_directory(const std::string& path, mode_t mode) {
   return {};
 }
 
-Result<std::string> absolute_directory(const std::string& path) {
+// Somebody else's directory may be given by mistake (/tmp, a home): nothing of it is changed. The lock
+// is the first file that we make, so that of ours there is none without it, even after a crash.
+Status require_fit(const std::string& data) {
+  struct stat found {};
+  if (lstat(data.c_str(), &found) < 0) return system_failure(data);
+  if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid())
+    return fail(Errc::config, data + " is not a directory of ours");
+  if ((found.st_mode & 022) != 0) return fail(Errc::config, data + " can be written by others");
   std::error_code error;
-  fs::create_directories(path, error);
+  const bool empty = fs::is_empty(data, error);
+  if (error) return fail(Errc::io, data + ": " + error.message());
+  if (empty || (lstat((data + "/lock").c_str(), &found) == 0 && S_ISREG(found.st_mode))) return {};
+  return fail(Errc::config, data + " is not a data directory of Parley");
+}
+
+// Makes the directory, or finds it fit; where it lies, without symlinks.
+Result<std::string> data_directory(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  std::error_code error;
+  const fs::path parent = fs::path(path).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
   if (error) return fail(Errc::config, path + ": " + error.message());
-  const fs::path absolute = fs::canonical(path, error);
+  const bool made = mkdir(path.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return fail(Errc::config, path + ": " + std::strerror(errno));
+  const std::string data = fs::canonical(path, error);
   if (error) return fail(Errc::config, path + ": " + error.message());
-  return absolute.string();
+  if (!made) {
+    PARLEY_CHECK(require_fit(data));
+  } else if (chmod(data.c_str(), geteuid() == 0 ? 0711 : 0700) < 0) {
+    // The servers' users must get through to their own directories, but see nothing else.
+    return system_failure(data);
+  }
+  return data;
 }
 
 std::string sockets_of(const std::string& data) {
@@ -90,10 +116,8 @@ Status take_lock(int lock, const std::string& data) {
 }  // namespace
 
 Result<DataDirectory> DataDirectory::claim(const std::string& path) {
-  PARLEY_TRY(const std::string data, absolute_directory(path));
-  // The servers' users must get through to their own directories, but see nothing else.
-  PARLEY_CHECK(make_private_directory(data, geteuid() == 0 ? 0711 : 0700));
-  const int lock = open((data + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  PARLEY_TRY(const std::string data, data_directory(path));
+  const int lock = open((data + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock < 0) return system_failure(data + "/lock");
   DataDirectory directory(data, sockets_of(data), lock);
   PARLEY_CHECK(take_lock(lock, data));

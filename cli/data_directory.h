@@ -16,8 +16,9 @@ namespace parley {
 
 class DataDirectory {
  public:
-  // Makes what is missing and takes the lock; if a family that was killed is still dying there, waits
-  // for its end (15 s at most). conflict: another one runs there. config, io: it cannot be used.
+  // Makes what is missing and takes the lock. A directory that exists keeps its mode; it must be ours
+  // alone to write, and empty or one that was claimed before. If a family that was killed is still dying
+  // there, waits for its end (15 s at most). conflict: another one runs there. config, io: it cannot be used.
   static Result<DataDirectory> claim(const std::string& path);
   ~DataDirectory();
   DataDirectory(DataDirectory&& other) noexcept;

@@ -29,11 +29,12 @@ constexpr Duration down_limit = 60s;
 constexpr Duration look_every = 50ms;
 constexpr unsigned tail_lines = 15;
 
-// A `parley up` of our own.
+// A `parley up` of our own, in `directory`/data; what it prints goes beside that.
 class Running {
  public:
-  static Result<Running> start(const DemoOptions& options, const std::string& data) {
-    const std::string log = data + "/demo.log";
+  static Result<Running> start(const DemoOptions& options, const std::string& directory) {
+    const std::string data = directory + "/data";
+    const std::string log = directory + "/demo.log";
     const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) return fail(Errc::io, log + ": " + std::strerror(errno));
     auto process = Process::start({.arguments = {options.programs + "/parley", "up", "--data", data,
@@ -84,14 +85,18 @@ class Running {
 Result<std::string> new_directory() {
   std::string name = (fs::temp_directory_path() / "parley-demo-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) return fail(Errc::io, name + ": " + std::strerror(errno));
+  // The servers' users must get through to their own directories.
+  if (geteuid() == 0 && chmod(name.c_str(), 0711) < 0)
+    return fail(Errc::io, name + ": " + std::strerror(errno));
   return name;
 }
 
-Status demonstrate(const DemoOptions& options, const std::string& data) {
-  std::printf("Starting PostgreSQL, Redis, brokers, workers and a gateway in %s\n", data.c_str());
+Status demonstrate(const DemoOptions& options, const std::string& directory) {
+  std::printf("Starting PostgreSQL, Redis, brokers, workers and a gateway in %s\n",
+              directory.c_str());
   std::fflush(stdout);
   const Instant begin = monotonic_now();
-  PARLEY_TRY(Running running, Running::start(options, data));
+  PARLEY_TRY(Running running, Running::start(options, directory));
   PARLEY_TRY(const UpFile file, running.wait_until_ready());
   std::printf("Everything answers after %.1f s; clients connect to %s\n",
               static_cast<double>(to_ms(monotonic_now() - begin)) / 1e3,
@@ -110,11 +115,11 @@ Status run(const DemoOptions& options) {
     if (error) return fail(Errc::config, options.data + ": " + error.message());
     return demonstrate(options, fs::canonical(options.data).string());
   }
-  PARLEY_TRY(const std::string data, new_directory());
-  const Status done = demonstrate(options, data);
+  PARLEY_TRY(const std::string directory, new_directory());
+  const Status done = demonstrate(options, directory);
   std::error_code error;
-  if (done) fs::remove_all(data, error);
-  if (!done) std::printf("Logs: %s/log\n", data.c_str());
+  if (done) fs::remove_all(directory, error);
+  if (!done) std::printf("Logs: %s/data/log\n", directory.c_str());
   return done;
 }
 

@@ -31,7 +31,7 @@ class DataDirectoryTest : public testing::Test {
   static mode_t mode_of(const std::string& path) {
     struct stat found {};
     EXPECT_EQ(stat(path.c_str(), &found), 0) << path;
-    return found.st_mode & 0777;
+    return found.st_mode & 07777;
   }
 
   std::string dir_;
@@ -78,6 +78,46 @@ TEST_F(DataDirectoryTest, KeepsOthersOut) {
   ASSERT_TRUE(make_server_key(data->key("server-1")));
   EXPECT_EQ(mode_of(data->key("server-1")), 0600u);
   umask(022);
+}
+
+TEST_F(DataDirectoryTest, LetsOnlyTheServersUsersThroughWhatItMakes) {
+  { ASSERT_TRUE(DataDirectory::claim(dir_ + "/some/data/")); }
+  EXPECT_EQ(mode_of(dir_ + "/some/data"), geteuid() == 0 ? 0711u : 0700u);
+}
+
+TEST_F(DataDirectoryTest, TakesAnEmptyDirectoryAndLeavesItsMode) {
+  fs::create_directory(dir_ + "/data");
+  ASSERT_EQ(chmod((dir_ + "/data").c_str(), 0755), 0);
+  for (const char* when : {"first", "again"}) {
+    const auto data = DataDirectory::claim(dir_ + "/data");
+    ASSERT_TRUE(data) << when << ": " << data.error().detail;
+    EXPECT_EQ(mode_of(dir_ + "/data"), 0755u) << when;
+  }
+}
+
+TEST_F(DataDirectoryTest, RefusesADirectoryOfSomethingElseAndChangesNothing) {
+  fs::create_directory(dir_ + "/home");
+  ASSERT_EQ(chmod((dir_ + "/home").c_str(), 01755), 0);
+  std::ofstream(dir_ + "/home/letter") << "x";
+  const auto data = DataDirectory::claim(dir_ + "/home");
+  ASSERT_FALSE(data);
+  EXPECT_EQ(data.error().code, Errc::config);
+  EXPECT_THAT(data.error().detail, testing::EndsWith("/home is not a data directory of Parley"));
+  EXPECT_EQ(mode_of(dir_ + "/home"), 01755u);
+  EXPECT_FALSE(fs::exists(dir_ + "/home/lock"));
+}
+
+// As /tmp is.
+TEST_F(DataDirectoryTest, RefusesADirectoryThatOthersMayWrite) {
+  fs::create_directory(dir_ + "/shared");
+  for (const mode_t mode : {mode_t{01777}, mode_t{0720}}) {
+    ASSERT_EQ(chmod((dir_ + "/shared").c_str(), mode), 0);
+    const auto data = DataDirectory::claim(dir_ + "/shared");
+    ASSERT_FALSE(data);
+    EXPECT_EQ(data.error().code, Errc::config);
+    EXPECT_EQ(mode_of(dir_ + "/shared"), mode);
+    EXPECT_TRUE(fs::is_empty(dir_ + "/shared"));
+  }
 }
 
 TEST_F(DataDirectoryTest, PutsSocketsElsewhereWhenThePathIsTooLongForThem) {
