@@ -139,6 +139,12 @@ std::string socket_directory_for(const std::string& directory) {
   return "/tmp/parley-" + std::to_string(geteuid()) + "-" + std::to_string(hash);
 }
 
+void remove_sockets_elsewhere(const std::string& sockets, const std::string& directory) {
+  if (sockets == directory + "/socket") return;
+  std::error_code ignored;  // a later start finds it, or makes it anew
+  fs::remove_all(sockets, ignored);
+}
+
 Status make_server_directories(const std::string& directory, const std::string& sockets,
                                const Account& owner) {
   if (!directory.starts_with('/') || directory == "/") {
@@ -325,6 +331,10 @@ bool PrivatePostgres::is_ready(pid_t pid) const {
 
 int PrivatePostgres::stop_signal() const { return SIGINT; }
 
+void PrivatePostgres::clean_up() const {
+  remove_sockets_elsewhere(socket_directory_, options_.directory);
+}
+
 // --------------------------------------------------------------------- Redis
 
 PrivateRedis::PrivateRedis(Options options)
@@ -385,6 +395,10 @@ bool PrivateRedis::is_ready(pid_t) const {
 
 int PrivateRedis::stop_signal() const { return SIGTERM; }
 
+void PrivateRedis::clean_up() const {
+  remove_sockets_elsewhere(socket_directory_, options_.directory);
+}
+
 // ------------------------------------------------------------- RunningServer
 
 bool RunningServer::has_ended() {
@@ -405,7 +419,10 @@ Status RunningServer::start(Duration limit) {
 Status RunningServer::stop(Duration limit) {
   if (has_ended()) return {};
   ::kill(pid_, server_.stop_signal());
-  if (wait_until(limit, [&] { return has_ended(); })) return {};
+  if (wait_until(limit, [&] { return has_ended(); })) {
+    server_.clean_up();
+    return {};
+  }
   kill();
   return fail(Errc::io, server_.name() + " did not stop in time and was killed");
 }

@@ -35,6 +35,8 @@ class PrivateServer {
   virtual bool is_ready(pid_t pid) const = 0;
   // Orderly and quick: no wait for clients, no recovery at the next start.
   virtual int stop_signal() const = 0;
+  // To be called when it was stopped for good: removes what it has outside its directory.
+  virtual void clean_up() const = 0;
   // Where RunningServer sends its log.
   virtual std::string log_path() const = 0;
 };
@@ -60,6 +62,7 @@ class PrivatePostgres final : public PrivateServer {
   std::vector<std::string> command() const override;
   bool is_ready(pid_t pid) const override;
   int stop_signal() const override;
+  void clean_up() const override;
   std::string log_path() const override { return options_.directory + "/log"; }
 
  private:
@@ -88,6 +91,7 @@ class PrivateRedis final : public PrivateServer {
   std::vector<std::string> command() const override;
   bool is_ready(pid_t pid) const override;
   int stop_signal() const override;
+  void clean_up() const override;
   std::string log_path() const override { return options_.directory + "/log"; }
 
  private:
@@ -109,8 +113,8 @@ class RunningServer {
   // Prepares, starts, and waits until it answers. io: it ended, or did not answer in time; see its
   // log.
   Status start(Duration limit);
-  // Asks it to stop and waits; kills it at the limit, which is an error. Nothing if it does not
-  // run.
+  // Asks it to stop, waits, and cleans up; kills it at the limit, which is an error. Nothing if it
+  // does not run.
   Status stop(Duration limit);
   // SIGKILL, as a crash would.
   void kill();

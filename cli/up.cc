@@ -134,6 +134,8 @@ class Up {
   }
   void perform_one(const Supervisor::Finished& finished) {
     phase_ = Phase::stopped;
+    for (const Member& member : family_.members())
+      if (member.server != nullptr) member.server->clean_up();
     if (finished.failed) {
       const std::string& log = family_.members()[*finished.failed].log;
       std::fprintf(stderr, "parley up: %s did not start (%s). The end of %s:\n%s",

@@ -44,5 +44,29 @@ TEST_F(PrivateServersTest, NothingIsDoneWithoutTheRedisProgram) {
                  "/etc/passwd");
 }
 
+TEST_F(PrivateServersTest, SocketsThatLieElsewhereAreGoneAfterTheStop) {
+  const std::string parent = dir_ + "/" + std::string(100, 'x');
+  ASSERT_EQ(mkdir(parent.c_str(), 0711), 0);
+  const PrivateRedis redis({.directory = parent + "/redis"});
+  const fs::path sockets = fs::path(redis.url().substr(7)).parent_path();
+  ASSERT_EQ(sockets.parent_path(), "/tmp");
+  RunningServer running(redis);
+  for (const char* when : {"first", "again"}) {
+    const auto started = running.start(30s);
+    ASSERT_TRUE(started) << when << ": " << started.error().detail;
+    EXPECT_TRUE(fs::exists(sockets)) << when;
+    const auto stopped = running.stop(30s);
+    EXPECT_TRUE(stopped) << when << ": " << stopped.error().detail;
+    EXPECT_FALSE(fs::exists(sockets)) << when;
+  }
+}
+
+TEST_F(PrivateServersTest, SocketsBesideTheDataStay) {
+  const PrivateRedis redis({.directory = dir_ + "/redis"});
+  ASSERT_TRUE(redis.prepare());
+  redis.clean_up();
+  EXPECT_TRUE(fs::exists(dir_ + "/redis/socket"));
+}
+
 }  // namespace
 }  // namespace parley
