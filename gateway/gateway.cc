@@ -14,7 +14,6 @@ namespace {
 
 constexpr Duration wheel_tick = 250ms;
 constexpr std::size_t wheel_buckets = 512;       // 128 s: longer than any usual deadline
-constexpr std::size_t rated_users_max = 100'000;
 constexpr std::uint64_t files_reserved = 128;    // brokers, metrics, logs, what waits to be refused
 constexpr Duration last_report_wait = 2s;
 
@@ -68,7 +67,7 @@ Gateway::Gateway(Loop& loop, const GatewaySettings& settings, std::vector<Server
       world_{loop, *this, rules_, counts_, queue_of(settings)},
       random_(secure_random_id()),
       admission_(within_file_limit(settings.admission)),
-      message_rates_(settings.messages, rated_users_max),
+      user_rates_(settings.messages, settings.finds),
       routes_(table_, settings.reports, Random(secure_random_id()), loop.now()),
       wheel_(loop.now(), wheel_tick, wheel_buckets),
       tick_(loop, [this] { tick(); }),
@@ -134,11 +133,9 @@ void Gateway::publish(Connection& connection, const Session::Publish& request) {
     session.refuse(request.request, error, now, connection.out());
     connection.queued();
   };
-  const std::uint64_t user = request.header.user.value;
-  if (verb == Verb::c2c_send && !message_rates_.take(user, now)) {
-    const auto wait = to_ms(message_rates_.wait(user, now)) + 1;
-    return refuse({Errc::rate_limited, {}, static_cast<std::uint32_t>(wait)});
-  }
+  const Duration wait = user_rates_.take(verb, request.header.user, now);
+  if (wait > Duration::zero())
+    return refuse({Errc::rate_limited, {}, static_cast<std::uint32_t>(to_ms(wait) + 1)});
   const auto published = bus_.publish(request.header, request.body);
   if (!published) return refuse(published.error());
   pending_[*published] = {session.id(), request.request};

@@ -22,6 +22,7 @@
 #include "gateway/settings.h"
 #include "gateway/slot_map.h"
 #include "gateway/timer_wheel.h"
+#include "gateway/user_rates.h"
 #include "proto/delivery.h"
 
 namespace parley {
@@ -101,7 +102,7 @@ class Gateway : private ConnectionOwner {
   SlotMap<Connection> connections_;
   SessionTable table_;
   Admission admission_;
-  KeyedBuckets message_rates_;
+  UserRates user_rates_;
   IdMap<PendingRequest> pending_;  // by the bus's number; bounded by the bus
   RouteReporter routes_;
   std::optional<std::uint64_t> report_number_;  // the route report that is unanswered

@@ -7,7 +7,7 @@ constexpr std::uint64_t million = 1'000'000;
 constexpr std::uint64_t day_ms = 86'400'000;
 
 void declare_rate(Config& config, const std::string& name, Rate& rate, const std::string& what) {
-  config.number("limits." + name + "_per_second", &rate.per_second, 0, million,
+  config.number("limits." + name + "_per_second", &rate.count, 0, million,
                 what + "; 0: no limit");
   config.number("limits." + name + "_burst", &rate.burst, 1, million, "The same, at once");
 }
@@ -44,6 +44,9 @@ void declare_admission(Config& config, GatewaySettings& s) {
 void declare_sessions(Config& config, GatewaySettings& s) {
   declare_rate(config, "frames", s.frames, "Frames of one connection");
   declare_rate(config, "messages", s.messages, "Messages of one user");
+  config.number("limits.finds_per_minute", &s.finds.count, 0, million,
+                "Times that one user looks people up; 0: no limit");
+  config.number("limits.finds_burst", &s.finds.burst, 1, million, "The same, at once");
   config.number("limits.strikes_max", &s.strikes_max, 0, million,
                 "Hints to wait, ignored within 10 s, that close a connection; 0: never");
   config.number("limits.in_flight_max", &s.in_flight_max, 1, 1'024,

@@ -25,7 +25,8 @@ struct GatewaySettings {
   QueueLimits queue;
   Rate accepts{1'000, 2'000};
   Rate frames{20, 40};
-  Rate messages{10, 30};  // per user
+  Rate messages{10, 30};    // per user
+  Rate finds{30, 30, 60s};  // per user
   std::uint64_t strikes_max = 3;
   std::uint64_t in_flight_max = 64;
   std::uint64_t first_byte_ms = 3'000;

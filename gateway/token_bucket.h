@@ -1,4 +1,4 @@
-// How often something may happen: `per_second` in the long run, `burst` at once. One instant of state (the
+// How often something may happen: `count` per period in the long run, `burst` at once. One instant of state (the
 // generic cell rate algorithm), so that a bucket per connection costs 8 bytes. Pure.
 #pragma once
 
@@ -6,13 +6,14 @@
 
 namespace parley {
 
-// per_second 0: no limit.
+// count 0: no limit.
 struct Rate {
-  std::uint64_t per_second = 0;
+  std::uint64_t count = 0;
   std::uint64_t burst = 1;
+  Duration period = 1s;
 
-  bool limited() const { return per_second != 0; }
-  Duration interval() const { return Duration(1s) / static_cast<std::int64_t>(per_second); }
+  bool limited() const { return count != 0; }
+  Duration interval() const { return period / static_cast<std::int64_t>(count); }
   // From empty to full.
   Duration refill() const { return interval() * static_cast<std::int64_t>(burst); }
 };

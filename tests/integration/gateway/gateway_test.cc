@@ -261,6 +261,22 @@ TEST(GatewayUserRate, HoldsOverAllDevices) {
   EXPECT_GT(refused->retry_after_ms(), 0U);
 }
 
+TEST(GatewayUserRate, BindsLookingPeopleUp) {
+  GatewaySettings settings = generous();
+  settings.finds = {1, 2, 60s};
+  LiveGateway live(settings);
+  SocketClient client(live.port());
+  ASSERT_TRUE(client.log_in(5));
+  for (const std::uint32_t number : {10U, 11U, 12U})
+    ASSERT_TRUE(client.send(client.channel().request(Verb::login_find, number)));
+  const auto refused = client.receive();  // the bus answers none
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->header.number, 12U);
+  EXPECT_EQ(refused->code(), number_of(Errc::rate_limited));
+  EXPECT_NEAR(refused->retry_after_ms(), 60'000, 1'000);
+  EXPECT_EQ(live.ask([](Gateway&, SelfAnsweringBus& bus) { return bus.waiting.size(); }), 2U);
+}
+
 // RELIABILITY §4.1: each is refused, and nobody else notices.
 TEST(GatewayBadInput, EndsItsConnectionAndNothingElse) {
   GatewaySettings settings = generous();

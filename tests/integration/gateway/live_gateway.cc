@@ -60,6 +60,7 @@ GatewaySettings generous() {
   settings.accepts = {};
   settings.frames = {};
   settings.messages = {};
+  settings.finds = {};
   return settings;
 }
 

@@ -406,8 +406,8 @@ TEST(SessionRate, CountsPongsAndRekeysLikeEverythingElse) {
   rules.frames = {.rate = {1, 5}, .strikes_max = 2};
   Line pongs(rules);
   pongs.log_in();
-  EXPECT_NE(pieces_until_closed(pongs, [&] { return pongs.client.frame({.kind = FrameKind::pong}); }),
-            0);
+  const auto pong = [&] { return pongs.client.frame({.kind = FrameKind::pong}); };
+  EXPECT_NE(pieces_until_closed(pongs, pong), 0);
   ASSERT_EQ(pongs.closes.size(), 1U);
   EXPECT_EQ(pongs.closes[0].reason, Errc::rate_limited);
   EXPECT_EQ(pongs.client.next()->header.kind, FrameKind::close) << "and none was answered";

@@ -20,7 +20,7 @@ TEST(Settings, WhatIsPrintedIsRead) {
   declare(reading, second);
   const auto loaded = reading.load_text(printing.print(), "printed");
   ASSERT_TRUE(loaded) << loaded.error().detail;
-  EXPECT_EQ(second.frames.per_second, 7U);
+  EXPECT_EQ(second.frames.count, 7U);
   EXPECT_EQ(second.frames.burst, 9U);
   EXPECT_EQ(second.listen, first.listen);
   EXPECT_EQ(second.key_files, first.key_files);
