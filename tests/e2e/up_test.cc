@@ -166,6 +166,17 @@ TEST_F(UpTest, NonsenseIsRefusedBeforeAnythingIsStarted) {
   EXPECT_EQ(processes(), 0u);
 }
 
+TEST_F(UpTest, SaysWhyWhenNothingCanBeStarted) {
+  { ASSERT_TRUE(DataDirectory::claim(data_)); }
+  for (const char* server : {"postgres", "redis"})
+    std::filesystem::create_directory(data_ + "/log/" + server + ".log");
+  const Ran ran = run_program(up());
+  EXPECT_EQ(ran.code, exit_runtime) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("parley up: postgres did not start (it cannot be started: " +
+                                    data_ + "/log/postgres.log: Is a directory)"));
+  EXPECT_EQ(processes(), 0u);
+}
+
 // As the lines that `parley up` prints suggest it, without a terminal.
 TEST_F(UpTest, PeopleWriteToEachOtherFromTheCommandLine) {
   RunningProgram program(up());
@@ -206,20 +217,24 @@ TEST_F(UpTest, StopInTheMiddleOfTheStartIsClean) {
   EXPECT_TRUE(eventually(5s, [&] { return processes() == 0; }));
 }
 
-TEST_F(UpTest, SocketsFindAPlaceHoweverLongThePathIs) {
+TEST_F(UpTest, SocketsFindAPlaceHoweverLongThePathIsAndAreGoneAfterTheStop) {
   data_ = dir_ + "/" + std::string(100, 'd');
   RunningProgram program(up());
   ASSERT_TRUE(program.says("Parley runs", up_limit)) << program.output();
   const UpFile ran = file();
-  program.process().signal(SIGTERM);
-  EXPECT_TRUE(program.wait(up_limit).ok());
-
-  // The servers keep theirs for the next start.
   const std::string redis = ran.redis.substr(std::string("unix://").size());
-  std::filesystem::remove_all(std::filesystem::path(redis).parent_path());
   const std::string before_name = "host=%2Ftmp%2F";
   const std::size_t host = ran.database.find(before_name) + before_name.size();
-  std::filesystem::remove_all("/tmp/" + ran.database.substr(host, ran.database.find('&') - host));
+  const std::string directories[] = {
+      std::filesystem::path(redis).parent_path(),
+      "/tmp/" + ran.database.substr(host, ran.database.find('&') - host)};
+  for (const std::string& sockets : directories)
+    EXPECT_TRUE(std::filesystem::is_directory(sockets)) << sockets;
+
+  program.process().signal(SIGTERM);
+  EXPECT_TRUE(program.wait(up_limit).ok());
+  for (const std::string& sockets : directories)
+    EXPECT_FALSE(std::filesystem::exists(sockets)) << sockets;
 }
 
 TEST(Demo, EndsWithOk) {
