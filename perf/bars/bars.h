@@ -6,11 +6,12 @@
 #include <string>
 
 #include "base/result.h"
+#include "perf/bars/private_cluster.h"
 
 namespace parley::perf {
 
 struct BenchOptions {
-  std::string programs;  // folder of parley and the other programs
+  PrivateCluster::Options cluster;
   unsigned pairs = 5;
   unsigned controls = 3;
   double seconds = 3;  // of each measurement

@@ -55,9 +55,8 @@ class C2cBench {
   Status choose_batch() {
     double best = 0;
     for (const std::size_t batch : {100, 300, 1'000}) {
-      PARLEY_TRY(
-          const RawAppended appended,
-          raw_append({.database_url = cluster_.database(), .batch = batch, .length = 1s}));
+      PARLEY_TRY(const RawAppended appended,
+                 raw_append({.database_url = cluster_.database(), .batch = batch, .length = 1s}));
       if (appended.rows_per_second() <= best) continue;
       best = appended.rows_per_second();
       batch_ = batch;
@@ -118,7 +117,7 @@ class C2cBench {
 }  // namespace
 
 Result<Outcome> bench_c2c(const BenchOptions& options) {
-  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.programs));
+  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.cluster));
   return C2cBench(options, cluster).run();
 }
 

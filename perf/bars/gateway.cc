@@ -20,9 +20,8 @@ constexpr Bar echo_bar{"gateway.echo", 0.65, Better::higher, 0.75, "echoes/s"};
 }  // namespace
 
 Result<Outcome> bench_gateway(const BenchOptions& options) {
-  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.programs));
-  PARLEY_TRY(const client::Endpoint endpoint,
-             client::parse_endpoint(cluster.gateway()));
+  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.cluster));
+  PARLEY_TRY(const client::Endpoint endpoint, client::parse_endpoint(cluster.gateway()));
   PARLEY_TRY(const PinnedKey pin, client::parse_pin(cluster.pin()));
   const EchoLoad load{.length = LoadOptions::to_duration(options.seconds)};
   PARLEY_TRY(const auto server, EchoServer::start());

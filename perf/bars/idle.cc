@@ -53,8 +53,7 @@ class IdleBench {
 
  private:
   Status more(unsigned count) {
-    PARLEY_TRY(const client::Endpoint endpoint,
-               client::parse_endpoint(cluster_.gateway()));
+    PARLEY_TRY(const client::Endpoint endpoint, client::parse_endpoint(cluster_.gateway()));
     PARLEY_TRY(const PinnedKey pin, client::parse_pin(cluster_.pin()));
     PARLEY_TRY(const auto accounts, make_accounts(cluster_.database(), count));
     shares_.push_back(std::make_unique<LoadShare>(
@@ -81,7 +80,7 @@ class IdleBench {
 }  // namespace
 
 Result<Outcome> bench_idle(const BenchOptions& options) {
-  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.programs));
+  PARLEY_TRY(const PrivateCluster cluster, PrivateCluster::start(options.cluster));
   return IdleBench(options, cluster).run();
 }
 

@@ -35,14 +35,15 @@ void allow_many_files() {
 
 int run(int argc, char** argv) {
   BenchOptions options;
-  options.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  options.cluster.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   CLI::App app{"The bars that Parley's speed is held to", "bench"};
   app.require_subcommand(1);
   const Bench* chosen = nullptr;
   for (const Bench& bench : benches) {
     CLI::App& sub = *app.add_subcommand(bench.name, bench.purpose);
     // There is no other format; the flag says so where it is called.
-    sub.add_flag_callback("--json", [] {}, "One JSON object per bar");
+    sub.add_flag_callback(
+        "--json", [] {}, "One JSON object per bar");
     sub.add_option("--pairs", options.pairs)->capture_default_str()->check(CLI::Range(1u, 1'000u));
     sub.add_option("--controls", options.controls)
         ->capture_default_str()
@@ -50,6 +51,12 @@ int run(int argc, char** argv) {
     sub.add_option("--seconds", options.seconds, "Of each measurement")
         ->capture_default_str()
         ->check(CLI::Range(0.2, 3'600.0));
+    sub.add_option("--brokers", options.cluster.brokers)
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 64u));
+    sub.add_option("--workers", options.cluster.workers)
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 64u));
     sub.callback([&chosen, &bench] { chosen = &bench; });
   }
   try {
@@ -64,6 +71,7 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+
 }  // namespace parley::perf
 
 int main(int argc, char** argv) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,10 @@
 namespace parley::perf {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr const char* directory_prefix = "parley-bench-";
+constexpr Duration abandoned_after = 10min;
 constexpr Duration server_limit = 120s;
 constexpr Duration stop_limit = 25s;
 
@@ -34,10 +39,24 @@ Status failed(const Member& member, const std::string& how) {
   return fail(Errc::io, member.child.name + " " + how + ":\n" + tail_of(member.log, 20));
 }
 
+// Directories of benches that were killed: nobody holds their lock.
+void remove_abandoned() {
+  std::error_code ignored;  // others may be removing, too
+  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored)) {
+    if (!entry.path().filename().string().starts_with(directory_prefix)) continue;
+    const auto age = fs::file_time_type::clock::now() - fs::last_write_time(entry.path(), ignored);
+    const int lock = open((entry.path() / "data/lock").c_str(), O_RDWR | O_CLOEXEC);
+    const bool held = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0;
+    if (!held && age > abandoned_after) fs::remove_all(entry.path(), ignored);
+    if (lock >= 0) close(lock);
+  }
+}
+
 }  // namespace
 
 Result<TemporaryDirectory> TemporaryDirectory::make() {
-  std::string path = (std::filesystem::temp_directory_path() / "parley-bench-XXXXXX").string();
+  remove_abandoned();
+  std::string path = (fs::temp_directory_path() / directory_prefix).string() + "XXXXXX";
   if (mkdtemp(path.data()) == nullptr) return fail(Errc::io, "no temporary directory");
   chmod(path.c_str(), 0711);  // the servers' users have to get through
   return TemporaryDirectory(path);
@@ -45,19 +64,19 @@ Result<TemporaryDirectory> TemporaryDirectory::make() {
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;  // what is left is in the temporary directory of the system
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (!path_.empty()) fs::remove_all(path_, ignored);
 }
 
 PrivateCluster::PrivateCluster(TemporaryDirectory directory, DataDirectory data, Family family)
     : directory_(std::move(directory)), data_(std::move(data)), family_(std::move(family)) {}
 
-Result<PrivateCluster> PrivateCluster::start(const std::string& programs) {
+Result<PrivateCluster> PrivateCluster::start(const Options& wanted) {
   PARLEY_TRY(TemporaryDirectory directory, TemporaryDirectory::make());
   PARLEY_TRY(DataDirectory data, DataDirectory::claim(directory.path() + "/data"));
-  FamilyOptions options;
-  options.listen = "127.0.0.1:0";
-  options.programs = programs;
-  PARLEY_TRY(Family family, Family::lay_out(data, options));
+  PARLEY_TRY(Family family, Family::lay_out(data, {.brokers = wanted.brokers,
+                                                   .workers = wanted.workers,
+                                                   .listen = "127.0.0.1:0",
+                                                   .programs = wanted.programs}));
   PrivateCluster cluster(std::move(directory), std::move(data), std::move(family));
   PARLEY_CHECK(cluster.start_all());
   return cluster;

@@ -1,5 +1,6 @@
-// A Parley for one measurement: the processes of `parley up` (cli/family.h) in a temporary directory, with
-// the limits on single clients lifted (a few clients stand for many) and nothing else changed.
+// A Parley for one measurement: the processes of `parley up` (cli/family.h) in a temporary
+// directory, with the limits on single clients lifted (a few clients stand for many) and nothing
+// else changed.
 #pragma once
 
 #include <filesystem>
@@ -29,8 +30,13 @@ class TemporaryDirectory {
 // Start it from the main thread: its processes die with the thread that started them.
 class PrivateCluster {
  public:
-  // `programs`: folder of our programs. io: it does not come up; with the end of the log that says why.
-  static Result<PrivateCluster> start(const std::string& programs);
+  struct Options {
+    std::string programs;  // folder of our programs
+    unsigned brokers = 2;  // as `parley up` starts them
+    unsigned workers = 2;
+  };
+  // io: it does not come up; with the end of the log that says why.
+  static Result<PrivateCluster> start(const Options& wanted);
   ~PrivateCluster();  // stops everything in order
   PrivateCluster(PrivateCluster&&) = default;
   PrivateCluster& operator=(PrivateCluster&&) = delete;
