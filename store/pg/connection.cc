@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -18,7 +19,12 @@ namespace {
 // Every query of ours is by key: a plan that scans a table is wrong at any size. It also fixes the
 // order of row locks: through the primary key, or in the sorted order of the parameters, but never
 // in heap order.
-constexpr const char* session_settings = "SET enable_seqscan = off";
+//
+// synchronous_commit keeps the value that it is about to be checked with (remote_apply, too): a
+// server whose files are changed and reloaded would take it from open sessions, unnoticed.
+constexpr const char* session_settings =
+    "SET enable_seqscan = off;"
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)";
 
 template <typename T>
 T from_big_endian(const char* bytes) {
@@ -32,10 +38,12 @@ T from_big_endian(const char* bytes) {
 
 PgFailure failure_of(const pg_result* result) {
   const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   // The message alone: the DETAIL of a constraint names values of the row.
   const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   return pg_failure(sqlstate == nullptr ? "" : sqlstate,
-                    message == nullptr ? PQresultErrorMessage(result) : message);
+                    message == nullptr ? PQresultErrorMessage(result) : message,
+                    severity == nullptr ? "" : severity);
 }
 
 bool is_answer(const pg_result* result) {
@@ -112,6 +120,8 @@ PgOutcome<void> PgConnection::ensure_prepared(const PgStatement& statement) {
 PgOutcome<void> PgConnection::ensure_open() {
   if (connection_ != nullptr && is_alive()) return {};
   connection_.reset();
+  if (purpose_ == Purpose::administer && std::exchange(was_opened_, true))
+    return tl::unexpected(pg_failure("", "the session is over, and its locks with it"));
   const Instant now = monotonic_now();
   if (!reconnect_.may_try(now)) {
     PgFailure failure = pg_failure("", "away; the next attempt is not due yet");

@@ -1,9 +1,14 @@
-// One connection to PostgreSQL: opened when it is first needed, and again after it was lost, never
-// more often than Reconnect allows. One thread. Every call ends within call_limit, whatever the
-// server does (a stopped server, a cut network): then the connection is given up, and the answer is
-// retry_later.
+// One connection to PostgreSQL: opened when it is first needed, and again by the next call after it
+// was lost; when that fails, not more often than Reconnect allows. One thread.
 //
-// A connection on which a commit would not be durable is refused when it opens (see durability.h).
+// Every wait ends, whatever the server does (a stopped server, a cut network): then the connection
+// is given up, and the answer is retry_later. Connecting takes up to connect_limit; the answer to a
+// statement up to call_limit. A connection that has just been opened sends two statements for its
+// session first, and a statement that it has not seen is prepared first.
+//
+// A connection on which a commit would not be durable is refused when it opens (see durability.h);
+// what its session commits later is as durable as it was then, unless fsync or full_page_writes,
+// which are the whole server's, are switched off.
 #pragma once
 
 #include <memory>
@@ -53,7 +58,8 @@ class PgConnection {
 
   enum class Purpose { serve, administer };
 
-  // `administer`: for migrations and checks: no durability check, no session settings.
+  // `administer`: for migrations and checks: no durability check, no session settings, and one
+  // session only: what it has locked and set ends with it, so it is not opened again.
   PgConnection(std::string url, Purpose purpose);
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
@@ -88,6 +94,7 @@ class PgConnection {
   std::string url_;
   Purpose purpose_;
   Reconnect reconnect_;
+  bool was_opened_ = false;  // or tried
   std::unique_ptr<pg_conn, Close> connection_;
   std::unordered_set<const char*> prepared_;
   PgParams params_;

@@ -15,8 +15,9 @@ Errc errc_from_sqlstate(std::string_view sqlstate) {
   return is_ours ? Errc::internal : Errc::retry_later;
 }
 
-PgFailure pg_failure(std::string_view sqlstate, std::string detail) {
-  const Errc code = errc_from_sqlstate(sqlstate);
+PgFailure pg_failure(std::string_view sqlstate, std::string detail, std::string_view severity) {
+  const bool session_ended = severity == "FATAL" || severity == "PANIC";
+  const Errc code = session_ended ? Errc::retry_later : errc_from_sqlstate(sqlstate);
   while (!detail.empty() && detail.back() == '\n') detail.pop_back();
   return {std::string(sqlstate), Error{code, "postgres " + std::string(sqlstate) + ": " + detail}};
 }

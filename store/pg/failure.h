@@ -37,7 +37,10 @@ using PgOutcome = tl::expected<T, PgFailure>;
 // retry_later: everything else, the server's state at this moment.
 Errc errc_from_sqlstate(std::string_view sqlstate);
 
-PgFailure pg_failure(std::string_view sqlstate, std::string detail);
+// `severity` as the server says it, in English. FATAL and PANIC end the session whatever it was
+// doing, so they say nothing about the statement: retry_later, and it may have been done.
+PgFailure pg_failure(std::string_view sqlstate, std::string detail,
+                     std::string_view severity = "ERROR");
 
 inline tl::unexpected<Error> refusal(const PgFailure& failure) {
   return tl::unexpected<Error>(failure.error);

@@ -83,9 +83,9 @@ Status apply(PgConnection& connection, const MigrationStep& step) {
     const auto done = connection.run(transaction_of(step), step_limit);
     if (done) return {};
     const bool again = done.error().is_lock_timeout() && monotonic_now() < deadline;
-    if (done.error().sqlstate.empty()) return refusal(done.error());
-    if (auto undone = connection.run("ROLLBACK"); !undone) return refusal(undone.error());
-    if (!again) return refusal(done.error());
+    // A session that is over has undone it by that.
+    const auto undone = connection.run("ROLLBACK");
+    if (!again || !undone) return refusal(done.error());
     poll(nullptr, 0, static_cast<int>(to_ms(backoff(attempt, 100ms, 2s, random))));
   }
 }

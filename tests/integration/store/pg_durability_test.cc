@@ -1,5 +1,6 @@
 // A worker refuses a PostgreSQL that would acknowledge what it may lose, wherever that is set.
 #include "store/log_store.h"
+#include "store/pg/connection.h"
 #include "store/pg/durability.h"
 #include "store/pg/pg_store.h"
 #include "tests/support/announced_errors.h"
@@ -26,6 +27,10 @@ class Durability : public testing::Test {
   void set_server(const std::string& what) {
     servers().sql("postgres", "ALTER SYSTEM " + what);
     servers().sql("postgres", "SELECT pg_reload_conf()");
+  }
+  static std::string shown(PgConnection& session, const std::string& setting) {
+    const auto rows = session.run("SHOW " + setting);
+    return rows ? std::string(rows->bytes(0, 0)) : rows.error().error.detail;
   }
   std::string detail() const {
     const Status status = check_database(options_);
@@ -101,6 +106,22 @@ TEST_F(Durability, SwitchedOffLaterItIsRefusedByTheNextConnection) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::retry_later);
   EXPECT_EQ(servers().sql(database_, "SELECT count(*) FROM parley.conversation"), "0");
+}
+
+TEST_F(Durability, SwitchedOffLaterOnTheServerItStaysOnInOpenSessions) {
+  PgConnection session(options_.database_url, PgConnection::Purpose::serve);
+  ASSERT_EQ(shown(session, "synchronous_commit"), "on");
+  set_server("SET synchronous_commit = off");
+  set_server("SET work_mem = '5MB'");
+  // It has read the file in which both stand.
+  ASSERT_TRUE(eventually(5s, [&] { return shown(session, "work_mem") == "5MB"; }));
+  EXPECT_EQ(shown(session, "synchronous_commit"), "on");
+}
+
+TEST_F(Durability, ASessionThatWaitsForReplicasGoesOnDoingSo) {
+  options_.database_url += "&options=-csynchronous_commit%3Dremote_apply";
+  PgConnection session(options_.database_url, PgConnection::Purpose::serve);
+  EXPECT_EQ(shown(session, "synchronous_commit"), "remote_apply");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "store/pg/connection.h"
 #include "store/pg/migrate.h"
 #include "tests/support/eventually.h"
 #include "tests/support/servers.h"
@@ -88,6 +89,27 @@ TEST_F(Migrate, KilledInTheMiddleOfAStepItGoesOnFromThere) {
   EXPECT_EQ(std::to_string(done->from), all_steps())
       << "the steps before stayed, the half one did not";
   EXPECT_EQ(servers().sql(database_, "SELECT to_regclass('parley.half') IS NOT NULL"), "t");
+}
+
+TEST_F(Migrate, ASessionThatEndsBetweenTwoStepsIsNotReplacedWithoutItsLock) {
+  PgConnection session(url_, PgConnection::Purpose::administer);
+  const auto pid = session.run("SELECT pg_advisory_lock(5030190), pg_backend_pid()");
+  ASSERT_TRUE(pid) << pid.error().error.detail;
+  servers().sql(database_,
+                "SELECT pg_terminate_backend(" + std::string(pid->bytes(0, 1)) + ", 5000)");
+  for (int call = 0; call < 2; ++call) {
+    const auto next = session.run("SELECT 1");
+    ASSERT_FALSE(next);
+    EXPECT_EQ(next.error().error.code, Errc::retry_later);
+  }
+}
+
+TEST_F(Migrate, AStepThatEndsItsSessionCanBeTriedAgain) {
+  const auto ended = migrate(url_, steps_and("SELECT pg_terminate_backend(pg_backend_pid())"));
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Errc::retry_later);
+  EXPECT_THAT(ended.error().detail, testing::HasSubstr("one_more"));
+  EXPECT_EQ(servers().sql(database_, count_steps), all_steps());
 }
 
 TEST_F(Migrate, AStepThatFailsLeavesNothingAndSaysWhy) {

@@ -24,6 +24,15 @@ TEST(PgFailure, WhatWillFailAgainIsInternal) {
   }
 }
 
+TEST(PgFailure, TheEndOfTheSessionIsRetryLaterWhateverItsReason) {
+  for (const char* state : {"XX000", "XX001", "42501", "22023", "0A000", "53100", "57P01", ""}) {
+    EXPECT_EQ(pg_failure(state, "", "FATAL").error.code, Errc::retry_later) << state;
+    EXPECT_EQ(pg_failure(state, "", "PANIC").error.code, Errc::retry_later) << state;
+  }
+  EXPECT_EQ(pg_failure("XX000", "", "ERROR").error.code, Errc::internal);
+  EXPECT_EQ(pg_failure("53100", "", "ERROR").error.code, Errc::storage_full);
+}
+
 TEST(PgFailure, OnlyWhatTheServerHasUndoneIsTriedAgainUnasked) {
   for (const char* state : {"40001", "40P01", "57P01"}) {
     EXPECT_TRUE(pg_failure(state, "").is_worth_one_retry()) << state;
