@@ -53,13 +53,14 @@ std::vector<C2cReceipts::Wish> C2cReceipts::gather(
     const EnvelopeHeader& header = requests[i].header;
     const Place place{header.user, ConversationId{header.target}};
     const auto [found, is_new] = index.try_emplace(place, wishes.size());
-    if (is_new) wishes.push_back({place, {}, header.device, {}});
+    if (is_new) wishes.push_back({place, {}, header.device, {}, false});
     Wish& wish = wishes[found->second];
     const Cursors to = wanted(requests[i].body);
     wish.to.received = std::max(wish.to.received, to.received);
     wish.to.read = std::max(wish.to.read, to.read);
     if (wish.from != header.device) wish.from = DeviceId{};
     wish.requests.push_back(i);
+    wish.repeated |= header.attempt > 1;
   }
   return wishes;
 }
@@ -105,7 +106,7 @@ Status C2cReceipts::carry_out(std::vector<Wish>& wishes, Outcome& outcome) {
     last_seen_.put(wishes[i].place, *stand[i]);
     for (const std::size_t place : wishes[i].requests)
       outcome.answers[place] = answer_of(*stand[i]);
-    if (!stood[i] || differ(*stood[i], *stand[i]))
+    if (wishes[i].repeated || !stood[i] || differ(*stood[i], *stand[i]))
       outcome.deliveries.push_back(notice_of(user, conversation, *stand[i], wishes[i].from));
   }
   return {};

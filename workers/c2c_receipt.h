@@ -1,6 +1,7 @@
 // c2c.receipt: "I have received, have read, everything up to". Cursors only move forwards and never
 // past the newest entry. Whoever else shows them (the other member, the user's other devices) hears
-// of a move, once per batch and user; a receipt that moves nothing is answered and told to nobody.
+// of a move, once per batch and user; a receipt that moves nothing is answered and told to nobody,
+// unless another worker had it before.
 #pragma once
 
 #include "proto/c2c.pb.h"
@@ -31,6 +32,7 @@ class C2cReceipts {
     Cursors to;
     DeviceId from;                      // 0: several devices
     std::vector<std::size_t> requests;  // places in the batch
+    bool repeated = false;              // the worker that moved them may have died before it told
   };
 
   static std::vector<Wish> gather(std::span<const Request<wire::ReceiptRequest>> requests);

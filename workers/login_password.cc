@@ -51,6 +51,18 @@ Response PasswordLogin::sign_up(const Request<wire::RegisterRequest>& request,
   PARLEY_CHECK(check_name(asked.name()));
   PARLEY_CHECK(check_nickname(asked.nickname()));
   PARLEY_CHECK(check_password(asked.password(), asked.name()));
+  auto user = create(request, moment);
+  if (!user && user.error().code == Errc::conflict && request.header.attempt > 1)
+    user = created_before(request, moment);
+  if (!user) return tl::unexpected(std::move(user).error());
+  wire::RegisterReply reply;
+  reply.set_user(user->value);
+  return answer_with(reply);
+}
+
+Result<UserId> PasswordLogin::create(const Request<wire::RegisterRequest>& request,
+                                     const Moment& moment) {
+  const wire::RegisterRequest& asked = request.body;
   const Duration wait = registrations_.wait(request.header.origin, moment.now);
   if (wait > Duration::zero()) return rate_limited(wait);
   // Before the hash, which is the expensive part; create_account decides if two ask at once.
@@ -64,9 +76,22 @@ Response PasswordLogin::sign_up(const Request<wire::RegisterRequest>& request,
       users_.create_account({.name = asked.name(), .nickname = nickname, .password_hash = hash}));
   registrations_.spend(request.header.origin, moment.now);
   log::info("login.registered", {{"user", user}});
-  wire::RegisterReply reply;
-  reply.set_user(user.value);
-  return answer_with(reply);
+  return user;
+}
+
+// Bounded like a login: it tells as much about a password.
+Result<UserId> PasswordLogin::created_before(const Request<wire::RegisterRequest>& request,
+                                             const Moment& moment) {
+  const std::string& name = request.body.name();
+  const std::uint64_t origin = request.header.origin;
+  if (wait_for_login(name, origin, moment) > Duration::zero())
+    return fail(Errc::conflict, "name is taken");
+  logins_.spend(origin, moment.now);
+  auto account = verified(name, request.body.password());
+  if (account) return account->id;
+  if (account.error().code != Errc::refused) return tl::unexpected(std::move(account).error());
+  throttle_.failed(name, origin, moment.now);
+  return fail(Errc::conflict, "name is taken");
 }
 
 Response PasswordLogin::log_in(const Request<wire::PasswordRequest>& request,
@@ -76,13 +101,12 @@ Response PasswordLogin::log_in(const Request<wire::PasswordRequest>& request,
   PARLEY_TRY(const DeviceIdentity device, device_of(asked.device()));
   PARLEY_CHECK(check_name(asked.name()));
   if (asked.password().size() > limits::password_max) return fail(Errc::bad_request, "password");
-  const Duration wait = std::max(throttle_.wait(asked.name(), origin, moment.now),
-                                 logins_.wait(origin, moment.now));
+  const Duration wait = wait_for_login(asked.name(), origin, moment);
   if (wait > Duration::zero()) return rate_limited(wait);
 
   // Right passwords, too: one account must not be enough to keep all hashers busy.
   logins_.spend(origin, moment.now);
-  auto account = verified(asked);
+  auto account = verified(asked.name(), asked.password());
   if (!account) {
     if (account.error().code == Errc::refused) {
       throttle_.failed(asked.name(), origin, moment.now);
@@ -94,14 +118,18 @@ Response PasswordLogin::log_in(const Request<wire::PasswordRequest>& request,
   return start_session(*account, device, moment);
 }
 
-Result<Account> PasswordLogin::verified(const wire::PasswordRequest& request) {
-  PARLEY_TRY(auto account, users_.account_named(request.name()));
+Duration PasswordLogin::wait_for_login(const std::string& name, std::uint64_t origin,
+                                       const Moment& moment) {
+  return std::max(throttle_.wait(name, origin, moment.now), logins_.wait(origin, moment.now));
+}
+
+Result<Account> PasswordLogin::verified(const std::string& name, const std::string& password) {
+  PARLEY_TRY(auto account, users_.account_named(name));
   const std::string& hash = account ? account->password_hash : hasher_.nobodys_hash();
-  PARLEY_TRY(const auto verdict, hasher_.verify(hash, request.password()));
+  PARLEY_TRY(const auto verdict, hasher_.verify(hash, password));
   if (!account || verdict == PasswordHasher::Verdict::mismatch)
     return fail(Errc::refused, "name or password");
-  if (verdict == PasswordHasher::Verdict::match_outdated)
-    refresh_hash(*account, request.password());
+  if (verdict == PasswordHasher::Verdict::match_outdated) refresh_hash(*account, password);
   return *std::move(account);
 }
 

@@ -48,6 +48,7 @@ struct Question {
   Session session = {};
   std::uint64_t target = 0;
   std::string body = {};
+  std::uint8_t attempt = 1;
 };
 
 class Bench {
@@ -103,6 +104,7 @@ class Bench {
     request.header.generation = question.session.generation;
     request.header.origin = question.session.origin;
     request.header.target = question.target;
+    request.header.attempt = question.attempt;
     request.header.key = question.target;
     request.header.ttl_ms = 10'000;
     request.header.id.gateway = InstanceId{99};

@@ -57,6 +57,16 @@ TEST_F(C2cReceipt, NeverMovesBackwardsAndThenTellsNobody) {
   EXPECT_TRUE(bench.deliveries.empty()) << "a worker that remembers nothing must look first";
 }
 
+TEST_F(C2cReceipt, ThatAnotherWorkerHadBeforeIsToldAgain) {
+  ASSERT_TRUE(move(bob, 4, 2));
+  bench.restart();  // that one died before it could tell
+  ASSERT_TRUE(bench.ask_raw(Verb::c2c_receipt,
+                            {bob, chat, receipt(4, 2).SerializeAsString(), /*attempt=*/2}));
+  ASSERT_EQ(bench.deliveries.size(), 1u);
+  EXPECT_EQ(noticed().received(), 4u);
+  EXPECT_EQ(noticed().read(), 2u);
+}
+
 TEST_F(C2cReceipt, IsCutToTheNewestEntry) {
   EXPECT_EQ(move(bob, ~0ULL, 77)->received(), 5u);
   EXPECT_EQ(noticed().read(), 5u);

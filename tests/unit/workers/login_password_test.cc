@@ -189,6 +189,31 @@ TEST_F(LoginPassword, NamesAreTakenOnce) {
   EXPECT_EQ(code_of(sign_up(signup("ANN"))), Errc::conflict);
 }
 
+TEST_F(LoginPassword, ARepeatedRegistrationGetsTheAnswerOfTheFirst) {
+  const auto again = [&](const std::string& name, const std::string& password) {
+    return bench.ask_raw(Verb::login_register, {.session = {.origin = far_away},
+                                                .body = signup(name, password).SerializeAsString(),
+                                                .attempt = 2});
+  };
+  const auto first = sign_up(signup("ann"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(code_of(sign_up(signup("ann"))), Errc::conflict) << "her own mistake: not repeated";
+  bench.restart();
+  const auto answer = again("ann", good);
+  ASSERT_TRUE(answer) << answer.error().detail;
+  wire::RegisterReply reply;
+  ASSERT_TRUE(reply.ParseFromString(answer->body));
+  EXPECT_EQ(reply.user(), first->user());
+  EXPECT_EQ(bench.database->users.size(), 1u);
+  EXPECT_TRUE(again("bob", good)) << "the first worker may not have come so far";
+
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(code_of(again("ann", "another password")), Errc::conflict) << "somebody else's name";
+  const auto hashed = bench.hasher.verified.size();
+  EXPECT_EQ(code_of(again("ann", good)), Errc::conflict);
+  EXPECT_EQ(bench.hasher.verified.size(), hashed) << "guesses are slowed down as at a login";
+}
+
 TEST_F(LoginPassword, RegistrationFollowsTheRules) {
   EXPECT_EQ(code_of(sign_up(signup(""))), Errc::bad_request);
   EXPECT_EQ(code_of(sign_up(signup("tab\tname"))), Errc::bad_request);
