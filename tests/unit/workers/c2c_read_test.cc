@@ -116,6 +116,20 @@ TEST_F(C2cRead, PagesThroughConversationsInOrder) {
   EXPECT_EQ(code_of(conversations(ann, 0, 0)), Errc::bad_request);
 }
 
+TEST_F(C2cRead, PassesOverConversationsThatAreNotDirectOnes) {
+  say(1);
+  const std::array later{std::pair{ann.user, ConversationId{(1ULL << 62) | 5}},
+                         std::pair{ann.user, ConversationId{(1ULL << 62) | 6}}};
+  ASSERT_TRUE(bench.users.list_conversations(later));
+  for (const std::uint32_t limit : {1u, 2u, 10u}) {
+    const auto page = conversations(ann, 0, limit);
+    ASSERT_EQ(page->conversations_size(), 1) << limit;
+    EXPECT_EQ(page->conversations(0).conversation(), chat);
+    EXPECT_FALSE(page->more()) << limit;
+  }
+  EXPECT_EQ(conversations(ann, chat, 10)->conversations_size(), 0);
+}
+
 TEST_F(C2cRead, ShowsStrangersNothing) {
   say(3);
   const Session eve{bench.account("eve"), DeviceId{3}};
