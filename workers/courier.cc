@@ -93,10 +93,12 @@ void Courier::admit(std::vector<Answered> arrived, const Emit& emit) {
 }
 
 void Courier::answer(std::vector<Job> jobs, const Moment& moment, const Emit& emit) {
-  services_.process(std::move(jobs), moment, [&](Finished finished) {
-    PARLEY_ASSERT(finished.deliveries.empty());
-    emit({std::move(finished.answers), {}});
-  });
+  services_.process(
+      std::move(jobs), [&] { return moment; },
+      [&](Finished finished) {
+        PARLEY_ASSERT(finished.deliveries.empty());
+        emit({std::move(finished.answers), {}});
+      });
 }
 
 void Courier::deliver(const std::vector<Delivery>& deliveries, Instant now, const Emit& emit) {

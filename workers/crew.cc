@@ -93,13 +93,13 @@ std::unique_ptr<Crew::Desk> Crew::make_desk(Stores stores, std::size_t batch_max
 }
 
 void Crew::work(Desk& desk, std::vector<Job>& batch, Executor::Reporter& reporter) const {
-  const Moment moment = moment_now();
+  const Instant begin = monotonic_now();
   batch_requests_.observe(static_cast<double>(batch.size()));
-  desk.services.process(std::move(batch), moment, [&](Finished finished) {
+  desk.services.process(std::move(batch), moment_now, [&](Finished finished) {
     reporter.emit(std::move(finished));
     reporter.progress();
   });
-  batch_seconds_.observe(std::chrono::duration<double>(monotonic_now() - moment.now).count());
+  batch_seconds_.observe(std::chrono::duration<double>(monotonic_now() - begin).count());
 }
 
 bool Crew::serves(Lane lane) const {

@@ -2,8 +2,8 @@
 //
 //   requests ──by routing key──▶ executors ──┬──▶ answers
 //            ──logins by token─▶ clerks ─────┤
-//            ──passwords───────▶ hashers ────┴──▶ deliveries, logins ──▶ courier ──▶ messages, answers
-//            ──reports of gateways────────────────────────────────────────▲
+//            ──passwords───────▶ hashers ────┴──▶ deliveries, logins ──▶ courier ──▶ messages,
+//            answers ──reports of gateways────────────────────────────────────────▲
 //
 // Bounds. Requests inside: the credit that the consumer granted its brokers. Waiting for a hasher:
 // 64 in all, 1.5 s each; beyond: retry_later. Deliveries waiting for the courier: 32 MiB; beyond:
@@ -46,7 +46,9 @@ struct CrewOptions {
   std::size_t brokers = 1;
   std::size_t hash_queue_max = 64;
   std::size_t courier_bytes_max = 32 << 20;
-  // Longer than one call to the database may take: connecting 2 s, answering 5 s.
+  // Longer than the database may take to connect (2 s) and then to answer one statement (5 s).
+  // Whoever is slower at several statements in a row is taken for stuck, rightly: others may have a
+  // better connection.
   Duration stuck_after = 8s;
   LoginOptions login = {};
 };

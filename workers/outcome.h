@@ -16,7 +16,7 @@
 
 namespace parley {
 
-// Time as a batch sees it: it stands still until the batch is done.
+// Time as a handler sees it: it stands still until what it was given is done.
 struct Moment {
   Instant now;
   std::int64_t wall_ms = 0;  // since 1970 UTC; for people and for tokens' expiry

@@ -2,10 +2,10 @@
 
 namespace parley {
 
-void Service::add(Verb verb, Lane lane, Runner run) {
+void Service::add(Verb verb, Entry entry) {
   const auto number = static_cast<std::uint16_t>(verb);
   PARLEY_ASSERT(service_of(number) == static_cast<std::uint8_t>(id_));
-  PARLEY_ASSERT(entries_.try_emplace(number, Entry{lane, std::move(run)}).second);
+  PARLEY_ASSERT(entries_.try_emplace(number, std::move(entry)).second);
 }
 
 std::vector<std::string_view> Service::missing_verbs() const {
@@ -23,10 +23,17 @@ std::optional<Lane> Service::lane_of(std::uint16_t verb) const {
   return found == entries_.end() ? std::nullopt : std::optional{found->second.lane};
 }
 
+std::size_t Service::slice_of(std::uint16_t verb) const {
+  const auto found = entries_.find(verb);
+  PARLEY_ASSERT(found != entries_.end());
+  return found->second.slice;
+}
+
 Outcome Service::run(std::uint16_t verb, std::span<const BusRequest* const> requests,
                      const Moment& moment) {
   const auto found = entries_.find(verb);
   PARLEY_ASSERT(found != entries_.end());
+  PARLEY_ASSERT(requests.size() <= found->second.slice);
   return found->second.run(requests, moment);
 }
 

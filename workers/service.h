@@ -17,6 +17,7 @@
 #include <deque>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -53,7 +54,8 @@ class Service {
   // Requires: the verb is one of this service and not registered yet.
   template <typename Message>
   Service& on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler);
-  // The adapter for handlers of one request at a time.
+  // The adapter for handlers of one request at a time. Each may make round trips of its own, so
+  // they are run in slices, after each of which the answers leave.
   template <typename Message>
   Service& on_each(Verb verb, Lane lane, Authoriser authorise, SingleHandler<Message> handler);
 
@@ -63,7 +65,11 @@ class Service {
   // Nothing: not a verb of this service.
   std::optional<Lane> lane_of(std::uint16_t verb) const;
 
-  // Requires: every request has this verb, and lane_of(verb) is something.
+  // How many requests of a verb may be run at once. Requires: lane_of(verb) is something.
+  std::size_t slice_of(std::uint16_t verb) const;
+
+  // Requires: every request has this verb, they are at most slice_of(verb), and lane_of(verb) is
+  // something.
   Outcome run(std::uint16_t verb, std::span<const BusRequest* const> requests,
               const Moment& moment);
 
@@ -73,10 +79,16 @@ class Service {
   using Runner = std::function<Outcome(std::span<const BusRequest* const>, const Moment&)>;
   struct Entry {
     Lane lane;
+    std::size_t slice;
     Runner run;
   };
+  static constexpr std::size_t whole_batch = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t each_slice = 16;
 
-  void add(Verb verb, Lane lane, Runner run);
+  template <typename Message>
+  Service& add(Verb verb, Lane lane, std::size_t slice, Authoriser authorise,
+               BatchHandler<Message> handler);
+  void add(Verb verb, Entry entry);
   static Status admit(const VerbInfo& info, Authoriser authorise, const BusRequest& request);
 
   ServiceId id_;
@@ -130,28 +142,34 @@ class Service::Decoder {
 };
 
 template <typename Message>
-Service& Service::on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler) {
+Service& Service::add(Verb verb, Lane lane, std::size_t slice, Authoriser authorise,
+                      BatchHandler<Message> handler) {
   const auto info = verb_info(static_cast<std::uint16_t>(verb));
   PARLEY_ASSERT(info.has_value());
-  add(verb, lane, Decoder<Message>(*info, authorise, std::move(handler)));
+  add(verb, {lane, slice, Decoder<Message>(*info, authorise, std::move(handler))});
   return *this;
+}
+
+template <typename Message>
+Service& Service::on(Verb verb, Lane lane, Authoriser authorise, BatchHandler<Message> handler) {
+  return add<Message>(verb, lane, whole_batch, authorise, std::move(handler));
 }
 
 template <typename Message>
 Service& Service::on_each(Verb verb, Lane lane, Authoriser authorise,
                           SingleHandler<Message> handler) {
-  return on<Message>(verb, lane, authorise,
-                     [handler = std::move(handler)](std::span<const Request<Message>> requests,
-                                                    const Moment& moment) {
-                       Outcome outcome;
-                       for (const auto& request : requests) {
-                         Response response = handler(request, moment);
-                         outcome.answers.push_back(std::move(response.answer));
-                         std::ranges::move(response.deliveries,
-                                           std::back_inserter(outcome.deliveries));
-                       }
-                       return outcome;
-                     });
+  return add<Message>(verb, lane, each_slice, authorise,
+                      [handler = std::move(handler)](std::span<const Request<Message>> requests,
+                                                     const Moment& moment) {
+                        Outcome outcome;
+                        for (const auto& request : requests) {
+                          Response response = handler(request, moment);
+                          outcome.answers.push_back(std::move(response.answer));
+                          std::ranges::move(response.deliveries,
+                                            std::back_inserter(outcome.deliveries));
+                        }
+                        return outcome;
+                      });
 }
 
 // -- authorisers

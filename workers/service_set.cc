@@ -1,5 +1,7 @@
 #include "workers/service_set.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "workers/batch_plan.h"
 
@@ -100,28 +102,46 @@ Service* ServiceSet::service_with(std::uint16_t verb) {
   return nullptr;
 }
 
-void ServiceSet::process(std::vector<Job> batch, const Moment& moment,
-                         const std::function<void(Finished)>& emit) {
-  Finished late;
-  const auto is_late = [&](Job& job) {
-    if (!has_expired(job, moment.now)) return false;
-    late.answers.push_back(reply_to(std::move(job.request), fail(Errc::retry_later, "expired")));
-    return true;
-  };
-  std::erase_if(batch, is_late);
-  if (!late.answers.empty()) {
-    expired_.add(late.answers.size());
-    emit(std::move(late));
+void ServiceSet::process(std::vector<Job> batch, const Clock& clock, const Emit& emit) {
+  for (const VerbGroup& group : plan_batch(batch)) {
+    const Service* service = service_with(group.verb);
+    Places left = group.members;
+    const std::size_t slice = service ? service->slice_of(group.verb) : left.size();
+    while (!left.empty()) {
+      const Places part = left.first(std::min(slice, left.size()));
+      left = left.subspan(part.size());
+      const Moment moment = clock();
+      const auto in_time = refuse_late(batch, part, moment.now, emit);
+      if (!in_time.empty()) emit(run_part(group.verb, batch, in_time, moment));
+    }
   }
-  for (const VerbGroup& group : plan_batch(batch))
-    emit(run_group(group.verb, batch, group.members, moment));
 }
 
-Finished ServiceSet::run_group(std::uint16_t verb, std::vector<Job>& batch,
-                               const std::vector<std::size_t>& members, const Moment& moment) {
+// Returns those that are not late.
+std::vector<std::size_t> ServiceSet::refuse_late(std::vector<Job>& batch, Places part, Instant now,
+                                                 const Emit& emit) {
+  std::vector<std::size_t> in_time;
+  in_time.reserve(part.size());
+  Finished late;
+  for (const std::size_t i : part) {
+    if (!has_expired(batch[i], now)) {
+      in_time.push_back(i);
+      continue;
+    }
+    late.answers.push_back(
+        reply_to(std::move(batch[i].request), fail(Errc::retry_later, "expired")));
+  }
+  if (late.answers.empty()) return in_time;
+  expired_.add(late.answers.size());
+  emit(std::move(late));
+  return in_time;
+}
+
+Finished ServiceSet::run_part(std::uint16_t verb, std::vector<Job>& batch, Places part,
+                              const Moment& moment) {
   std::vector<const BusRequest*> requests;
-  requests.reserve(members.size());
-  for (const std::size_t i : members) requests.push_back(&batch[i].request);
+  requests.reserve(part.size());
+  for (const std::size_t i : part) requests.push_back(&batch[i].request);
 
   Outcome outcome;
   if (Service* service = service_with(verb)) {
@@ -129,14 +149,14 @@ Finished ServiceSet::run_group(std::uint16_t verb, std::vector<Job>& batch,
     count(verb, outcome.answers);
     log_failures(verb, outcome.answers);
   } else {
-    outcome.answers.assign(members.size(), fail(Errc::unsupported, "no such verb"));
+    outcome.answers.assign(part.size(), fail(Errc::unsupported, "no such verb"));
   }
 
   Finished finished;
-  finished.answers.reserve(members.size());
-  for (std::size_t j = 0; j < members.size(); ++j)
+  finished.answers.reserve(part.size());
+  for (std::size_t j = 0; j < part.size(); ++j)
     finished.answers.push_back(
-        reply_to(std::move(batch[members[j]].request), std::move(outcome.answers[j])));
+        reply_to(std::move(batch[part[j]].request), std::move(outcome.answers[j])));
   finished.deliveries = std::move(outcome.deliveries);
   return finished;
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "base/metrics.h"
@@ -20,12 +21,15 @@ class ServiceSet {
   // Every verb that is served here, and where it runs.
   std::map<std::uint16_t, Lane> lanes() const;
 
-  // Answers every request of the batch exactly once; calls `emit` for each group of it that is
-  // done, so that nobody waits for the groups behind. Answered without asking a handler: requests
-  // that waited longer than their ttl (retry_later: their gateway has given up) and verbs that no
+  using Clock = std::function<Moment()>;
+  using Emit = std::function<void(Finished)>;
+
+  // Answers every request of the batch exactly once; calls `emit` for each part of it that is done
+  // (a group of one verb, or a slice of it: Service::slice_of), so that nobody waits for the parts
+  // behind. `clock` is read before each part. Answered without asking a handler: requests that have
+  // then waited longer than their ttl (retry_later: their gateway has given up) and verbs that no
   // service here has (unsupported).
-  void process(std::vector<Job> batch, const Moment& moment,
-               const std::function<void(Finished)>& emit);
+  void process(std::vector<Job> batch, const Clock& clock, const Emit& emit);
 
  private:
   struct Counters {
@@ -33,8 +37,10 @@ class ServiceSet {
     Counter failed;
   };
 
-  Finished run_group(std::uint16_t verb, std::vector<Job>& batch,
-                     const std::vector<std::size_t>& members, const Moment& moment);
+  using Places = std::span<const std::size_t>;
+  std::vector<std::size_t> refuse_late(std::vector<Job>& batch, Places part, Instant now,
+                                       const Emit& emit);
+  Finished run_part(std::uint16_t verb, std::vector<Job>& batch, Places part, const Moment& moment);
   Service* service_with(std::uint16_t verb);
   void count(std::uint16_t verb, const std::vector<Result<Answer>>& answers);
 

@@ -21,8 +21,9 @@ struct SetOfServices : testing::Test {
   std::vector<Finished> process(std::vector<Job> batch) {
     for (std::size_t i = 0; i < batch.size(); ++i) batch[i].request.header.id.number = i;
     std::vector<Finished> all;
-    set.process(std::move(batch), bench.moment,
-                [&](Finished finished) { all.push_back(std::move(finished)); });
+    set.process(
+        std::move(batch), [&] { return bench.moment; },
+        [&](Finished finished) { all.push_back(std::move(finished)); });
     return all;
   }
 };
@@ -73,6 +74,43 @@ TEST_F(SetOfServices, DropsWhatWaitedLongerThanItsTimeToLive) {
     EXPECT_EQ(late.header.error, static_cast<int>(Errc::retry_later));
   EXPECT_EQ(all[1].answers[0].header.error, 0);
   EXPECT_EQ(bench.log.range(ConversationId{chat}, Seq{1}, Seq{9}, {})->entries.size(), 1u);
+}
+
+// A slow verb asks the database for each request: nobody waits for the last one's answer, and the
+// last one is looked at again before it is worked on.
+TEST_F(SetOfServices, AnswersOfOneAtATimeVerbsLeaveInSlicesAndTheRestMayExpire) {
+  wire::HistoryRequest newest;
+  newest.set_limit(1);
+  std::vector<Job> batch;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    batch.push_back(job(Verb::c2c_history, ann, newest.SerializeAsString()));
+    batch[i].request.header.id.number = i;
+    batch[i].request.header.ttl_ms = 1'500;
+  }
+  const Instant begin = bench.moment.now;
+  std::vector<std::size_t> parts;
+  std::set<std::uint64_t> expired;
+  set.process(
+      std::move(batch), [&] { return bench.moment; },
+      [&](Finished finished) {
+        parts.push_back(finished.answers.size());
+        for (const Answered& one : finished.answers) {
+          if (one.header.error != 0) expired.insert(one.request.header.id.number);
+        }
+        bench.pass(1s);  // so long a slice takes
+      });
+  EXPECT_EQ(parts, (std::vector<std::size_t>{16, 16, 8}));
+  EXPECT_EQ(expired, (std::set<std::uint64_t>{32, 33, 34, 35, 36, 37, 38, 39}));
+  EXPECT_EQ(bench.moment.now - begin, 3s);
+}
+
+TEST_F(SetOfServices, AVerbOfWholeBatchesIsNotCut) {
+  std::vector<Job> batch;
+  for (unsigned i = 0; i < 40; ++i)
+    batch.push_back(job(Verb::c2c_send, ann, text(i, "hi").SerializeAsString()));
+  const auto all = process(std::move(batch));
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].answers.size(), 40u);
 }
 
 TEST_F(SetOfServices, KnowsEachVerbsLane) {
