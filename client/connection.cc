@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <span>
 
@@ -20,6 +21,13 @@ constexpr std::size_t buffer_kept_max = 4 * 1024;
 
 Error network_error(const char* what, int code) {
   return Error{Errc::disconnected, std::string(what) + ": " + uv_strerror(code)};
+}
+
+// libuv writes without MSG_NOSIGNAL. Whoever has a handler of their own keeps it: a handled signal ends nobody.
+void ignore_sigpipe() {
+  struct sigaction now {};
+  if (sigaction(SIGPIPE, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0) return;
+  if (now.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
 }
 
 void reset_buffer(std::string& buffer) {
@@ -58,7 +66,9 @@ struct Connection::Socket {
 };
 
 Network::Network(Loop& loop)
-    : loop_(loop), read_buffer_(read_buffer_bytes), before_block_(loop, [this] { flush(); }) {}
+    : loop_(loop), read_buffer_(read_buffer_bytes), before_block_(loop, [this] { flush(); }) {
+  ignore_sigpipe();
+}
 
 Network::~Network() {
   for (const Connection* connection : dirty_) PARLEY_ASSERT(connection == nullptr);
@@ -112,7 +122,11 @@ void Connection::look_up(const Endpoint& endpoint) {
   const int code = uv_getaddrinfo(network_.loop().raw(), &socket_->looking_up, found,
                                   endpoint.host.c_str(), std::to_string(endpoint.port).c_str(),
                                   &hints);
-  PARLEY_ASSERT(code == 0);
+  if (code == 0) return;
+  // No call follows: the name is too long, or not a name at all.
+  socket_->holds = Socket::Resource::none;
+  --network_.look_ups_;
+  end(network_error("looking up the gateway's name", code));
 }
 
 // Each attempt takes the next of a name's addresses: "localhost" may mean ::1 first, and nobody listens there.

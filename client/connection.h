@@ -26,6 +26,9 @@ class Connection;
 
 // What all connections of one loop share: a read buffer, and one flush per turn, so that everything a
 // turn has sealed for a connection leaves in one write. Must outlive its connections; the loop must outlive it.
+//
+// Making one sets SIGPIPE of the process to be ignored, unless it has a handler: a connection that the peer has
+// closed is an error here, and must not be the end of the program.
 class Network {
  public:
   explicit Network(Loop& loop);

@@ -45,6 +45,7 @@ void Conversations::disconnected(Instant now) {
     conversation.timeline.disconnected(now);
     conversation.report.disconnected();
   }
+  pulls_in_flight_ = 0;
   listing_ = NoList{};
   is_listed_ = false;
 }
@@ -57,36 +58,53 @@ std::optional<Request> Conversations::take_due(Instant now) {
                    .body = wire_format::conversations(after, limits::page_max),
                    .purpose = ForList{}};
   }
-  while (const auto id = agenda_.take_due(now)) {
+  if (auto request = take_pull(now)) return request;
+  return take_report(now);
+}
+
+std::optional<Request> Conversations::take_pull(Instant now) {
+  while (may_pull()) {
+    const auto id = pulls_.take_due(now);
+    if (!id) break;
     Conversation& conversation = conversations_.at(*id);
-    auto request = request_of(*id, conversation, now);
+    const auto range = conversation.timeline.take_pull(now);
     enter(*id, conversation);
-    if (request) return request;
+    if (!range) continue;
+    ++pulls_in_flight_;
+    return Request{.verb = Verb::c2c_pull,
+                   .target = id->value,
+                   .body = wire_format::pull(range->from, range->to),
+                   .purpose = ForPull{*id}};
   }
   return std::nullopt;
 }
 
-std::optional<Request> Conversations::request_of(ConversationId id, Conversation& conversation,
-                                                 Instant now) {
-  if (const auto range = conversation.timeline.take_pull(now))
-    return Request{.verb = Verb::c2c_pull,
-                   .target = id.value,
-                   .body = wire_format::pull(range->from, range->to),
-                   .purpose = ForPull{id}};
-  if (!is_listed_) return std::nullopt;
-  if (const auto cursors = conversation.report.take_due(now))
+std::optional<Request> Conversations::take_report(Instant now) {
+  while (is_listed_) {
+    const auto id = reports_.take_due(now);
+    if (!id) break;
+    Conversation& conversation = conversations_.at(*id);
+    const auto cursors = conversation.report.take_due(now);
+    enter(*id, conversation);
+    if (!cursors) continue;
     return Request{.verb = Verb::c2c_receipt,
-                   .target = id.value,
+                   .target = id->value,
                    .body = wire_format::receipt(*cursors),
-                   .purpose = ForReceipt{id}};
+                   .purpose = ForReceipt{*id}};
+  }
   return std::nullopt;
 }
 
 std::optional<Instant> Conversations::next_due() const {
-  const auto agenda = agenda_.next();
-  const auto* list = std::get_if<ListDue>(&listing_);
-  if (list == nullptr) return agenda;
-  return agenda ? std::min(*agenda, list->due) : list->due;
+  std::optional<Instant> next;
+  const auto consider = [&](std::optional<Instant> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  // Without room for another pull, the next answer makes things go on, not a moment.
+  if (may_pull()) consider(pulls_.next());
+  if (is_listed_) consider(reports_.next());
+  if (const auto* list = std::get_if<ListDue>(&listing_)) consider(list->due);
+  return next;
 }
 
 void Conversations::offer(Entry entry, Instant now, std::vector<Action>& out) {
@@ -173,6 +191,7 @@ void Conversations::on_list_failed(const Error& error, Instant now) {
 }
 
 void Conversations::on_pull(ConversationId id, Page page, Instant now, std::vector<Action>& out) {
+  --pulls_in_flight_;
   Conversation& conversation = conversations_.at(id);
   std::vector<Entry> readable;
   for (Entry& entry : page.entries) {
@@ -185,6 +204,7 @@ void Conversations::on_pull(ConversationId id, Page page, Instant now, std::vect
 }
 
 void Conversations::on_pull_failed(ConversationId id, const Error& error, Instant now) {
+  --pulls_in_flight_;
   Conversation& conversation = conversations_.at(id);
   conversation.timeline.pull_failed(now, hint_of(error), random_);
   enter(id, conversation);
@@ -257,9 +277,9 @@ void Conversations::move_peer(ConversationId id, Conversation& conversation, con
 
 // Receipts wait for the list, which says what the server knows already.
 void Conversations::enter(ConversationId id, const Conversation& conversation) {
-  if (const auto pull = conversation.timeline.next_due()) agenda_.enter(id, *pull);
+  if (const auto pull = conversation.timeline.next_due()) pulls_.enter(id, *pull);
   if (!is_listed_) return;
-  if (const auto report = conversation.report.next_due()) agenda_.enter(id, *report);
+  if (const auto report = conversation.report.next_due()) reports_.enter(id, *report);
 }
 
 void Conversations::note(const Status& written, std::vector<Action>& out) {

@@ -43,6 +43,9 @@ struct ConversationOptions {
   Duration relist_every = 300s;
   // A conversation that this device does not know begins at most this many entries before its head.
   std::uint64_t backlog_max = 10'000;
+  // A pull is answered by a whole page: more at a time than a gateway buffers for one client (1 MiB), and
+  // it would end the connection of whoever comes back to many conversations.
+  std::size_t pulls_in_flight_max = 8;
 };
 
 class Conversations {
@@ -107,7 +110,9 @@ class Conversations {
   void merge(const wire_format::Listed& listed, Instant now, std::vector<Action>& out);
   void finish_listing(Instant now, std::vector<Action>& out);
   void enter(ConversationId id, const Conversation& conversation);
-  std::optional<Request> request_of(ConversationId id, Conversation& conversation, Instant now);
+  bool may_pull() const { return pulls_in_flight_ < options_.pulls_in_flight_max; }
+  std::optional<Request> take_pull(Instant now);
+  std::optional<Request> take_report(Instant now);
   void note(const Status& written, std::vector<Action>& out);
 
   const ConversationOptions options_;
@@ -116,7 +121,9 @@ class Conversations {
   UserId self_;
   DeviceAge age_ = DeviceAge::is_new;  // until the first list is complete
   std::unordered_map<ConversationId, Conversation> conversations_;
-  Agenda<ConversationId> agenda_;
+  Agenda<ConversationId> pulls_;
+  Agenda<ConversationId> reports_;
+  std::size_t pulls_in_flight_ = 0;
   std::variant<NoList, ListDue, ListAsked> listing_;
   bool is_listed_ = false;  // completely, once since the last login
   bool log_failed_ = false;  // told once per row of failures
