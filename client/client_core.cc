@@ -35,7 +35,8 @@ Match(Lambdas...) -> Match<Lambdas...>;
 
 ClientCore::ClientCore(const ClientOptions& options, Credentials credentials, LocalLog& log,
                        std::uint64_t seed)
-    : log_(log),
+    : quiet_max_(options.quiet_max),
+      log_(log),
       session_(options.session, std::move(credentials), seed),
       requests_(options.requests),
       outbox_(options.outbox, seed + 1),
@@ -106,6 +107,10 @@ std::optional<Instant> ClientCore::next_deadline() const {
     if (at && (!next || *at < *next)) next = at;
   };
   consider(requests_.next_deadline());
+  if (is_ready() && quiet_until_) {
+    consider(quiet_until_);
+    return next;
+  }
   // Without room, the next answer makes things go on, not a moment.
   if (!is_ready() || requests_.room() == 0) return next;
   consider(outbox_.next_due());
@@ -143,7 +148,8 @@ void ClientCore::on_lost(Instant now) {
 }
 
 void ClientCore::pump(Instant now) {
-  if (!is_ready()) return;
+  if (quiet_until_ && *quiet_until_ <= now) quiet_until_.reset();
+  if (!is_ready() || quiet_until_) return;
   const auto add = [&](Request request) {
     const Status added = requests_.add(std::move(request), now);
     PARLEY_ASSERT(added.has_value());
@@ -175,10 +181,20 @@ void ClientCore::on_answer(const Frame& frame, Instant now) {
   if (!purpose) return;
   if (frame.header.kind == FrameKind::reply) return on_reply(*std::move(purpose), frame.body, now);
   const Error error = wire_format::decode_error(frame.body, Errc::internal);
+  obey_rate(*purpose, error, now);
   if (error.code != Errc::unauthenticated) return on_failure(*std::move(purpose), error, now);
   // The server no longer knows our session: a new login mends that, and then the request is in order again.
   on_failure(*std::move(purpose), lost, now);
   session_.give_up_connection(error, now, actions_);
+}
+
+// Who goes on sending while it is told to wait has its connection closed. A message that is refused waits in its
+// own lane of the outbox: its rate may be that of one conversation, no matter of the others.
+void ClientCore::obey_rate(const Purpose& purpose, const Error& error, Instant now) {
+  if (error.code != Errc::rate_limited || std::holds_alternative<ForSend>(purpose)) return;
+  const Duration hint = std::chrono::milliseconds(error.retry_after_ms);
+  const Instant until = now + std::min(hint, quiet_max_);
+  quiet_until_ = std::max(quiet_until_.value_or(until), until);
 }
 
 void ClientCore::on_reply(Purpose purpose, std::string_view body, Instant now) {

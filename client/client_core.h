@@ -24,6 +24,8 @@ struct ClientOptions {
   RequestLimits requests{};
   OutboxOptions outbox{};
   ConversationOptions conversations{};
+  // A longer wish of the server to be left alone is cut to this.
+  Duration quiet_max = 60s;
 };
 
 class ClientCore {
@@ -71,6 +73,7 @@ class ClientCore {
   void pump(Instant now);
   void on_answer(const Frame& frame, Instant now);
   void on_reply(Purpose purpose, std::string_view body, Instant now);
+  void obey_rate(const Purpose& purpose, const Error& error, Instant now);
   void on_failure(Purpose purpose, const Error& error, Instant now);
   void on_notice(const Frame& frame, Instant now);
   void violated(const Error& error, Instant now);
@@ -84,11 +87,13 @@ class ClientCore {
   bool is_ready() const { return session_.is_ready(); }
   Phase phase(Instant now) const { return session_.describe(now).phase; }
 
+  const Duration quiet_max_;
   LocalLog& log_;
   Session session_;
   RequestTable requests_;
   Outbox outbox_;
   Conversations conversations_;
+  std::optional<Instant> quiet_until_;  // no requests: the server has had too many
   std::vector<Action> actions_;
 };
 

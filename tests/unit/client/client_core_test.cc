@@ -1,5 +1,6 @@
 #include "client/client_core.h"
 
+#include "proto/common.pb.h"
 #include "tests/unit/client/simulation.h"
 
 namespace parley::client::test {
@@ -25,6 +26,19 @@ class ClientCoreTest : public testing::Test {
     std::vector<std::string> all;
     for (const Entry& entry : sim.devices[device].messages[chat]) all.push_back(entry.body);
     return all;
+  }
+  // The server's answer to the one request that is about to leave, and now does not.
+  void answer_with(std::size_t device, Errc code, std::uint32_t retry_after_ms) {
+    const auto actions = sim.core(device).take_actions();
+    ASSERT_EQ(actions.size(), 1U);
+    FrameHeader header = std::get<Transmit>(actions[0]).header;
+    header.kind = FrameKind::error;
+    wire::ErrorBody body;
+    body.set_code(static_cast<std::uint32_t>(code));
+    body.set_retry_after_ms(retry_after_ms);
+    const std::string bytes = body.SerializeAsString();
+    sim.core(device).on_frame({header, bytes}, sim.now);
+    sim.perform(device);
   }
   std::size_t requests(Verb verb) { return sim.server.requests(static_cast<std::uint16_t>(verb)); }
 
@@ -301,6 +315,39 @@ TEST_F(ClientCoreTest, HasNoMoreInFlightThanTheServerAllows) {
   EXPECT_EQ(std::ranges::count_if(
                 actions, [](const Action& a) { return std::holds_alternative<Transmit>(a); }),
             2);
+}
+
+TEST_F(ClientCoreTest, IsQuietAsLongAsAServerThatHasHadTooMuchWants) {
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  sim.run_for(5s);
+  std::optional<Errc> answer;
+  const auto keep = [&](auto result) { answer = result.error().code; };
+  ASSERT_TRUE(sim.core(alice).call(Verb::login_find, 0, "", keep, sim.now));
+  answer_with(alice, Errc::rate_limited, 2'000);
+  EXPECT_EQ(answer, Errc::rate_limited);
+  const Instant quiet_until = sim.now + 2s;
+  const std::size_t before = requests(Verb::c2c_send);
+  send(alice, 1);
+  ASSERT_TRUE(sim.core(alice).call(Verb::login_find, 0, "", [](auto) {}, sim.now));
+  EXPECT_TRUE(sim.core(alice).take_actions().empty());
+  ASSERT_TRUE(sim.core(alice).next_deadline().has_value());
+  EXPECT_EQ(*sim.core(alice).next_deadline(), quiet_until);
+  sim.run_for(1'900ms);
+  EXPECT_EQ(requests(Verb::c2c_send), before);
+  EXPECT_EQ(requests(Verb::login_find), 0U);
+  sim.run_for(1s);
+  EXPECT_EQ(requests(Verb::c2c_send), before + 1);
+  EXPECT_EQ(requests(Verb::login_find), 1U);
+  EXPECT_EQ(sim.devices[alice].results.size(), 1U);
+}
+
+TEST_F(ClientCoreTest, IsNotQuietForOneMessageThatIsRefusedForItsRate) {
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  sim.run_for(5s);
+  ASSERT_TRUE(sim.core(alice).send({.id = {1}, .conversation = chat, .body = "a"}, sim.now));
+  answer_with(alice, Errc::rate_limited, 2'000);
+  ASSERT_TRUE(sim.core(alice).call(Verb::login_find, 0, "", [](auto) {}, sim.now));
+  EXPECT_EQ(sim.core(alice).take_actions().size(), 1U);
 }
 
 TEST_F(ClientCoreTest, LogsInAgainWhenTheServerHasForgottenItsSession) {
