@@ -1,10 +1,8 @@
 #include "cli/chat.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <clocale>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -23,15 +21,6 @@ constexpr int password_tries = 3;
 int complain(const Error& error) {
   std::fprintf(stderr, "parley chat: %s\n", reason_of(error).c_str());
   return exit_code_of(error);
-}
-
-// TerminationSignal reads them; a blocked SIGPIPE is a write that fails.
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 // With which credentials to begin, and what to ask for when they are refused.
@@ -134,7 +123,7 @@ int explain(const Error& why, const client::Credentials& used, int code) {
 int run_chat(const ChatOptions& options) {
   std::setlocale(LC_ALL, "");
   init_crypto();
-  block_signals();
+  block_termination_signals();
   auto account = open_account(options.account);
   if (!account) return complain(account.error());
   LoginDialogue dialogue(*account, options);

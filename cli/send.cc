@@ -65,6 +65,7 @@ class Sending : private client::Observer {
   Sending(AccountInUse& account, std::string password, Duration limit)
       : network_(loop_),
         deadline_(monotonic_now() + limit),
+        signal_(loop_, [this] { is_interrupted_ = true; }),
         client_(network_, account.server, account.client,
                 {.name = account.user, .password = std::move(password)}, *account.log, *this) {}
 
@@ -78,7 +79,8 @@ class Sending : private client::Observer {
         {.id = id, .conversation = client_.conversation_with(user), .body = std::move(text)}));
     const Status waited = wait([&] { return result_.has_value(); });
     if (result_) return *result_;
-    // The caller decides whether it is sent again, with the same id: not the next start behind his back.
+    // Too late, or interrupted. The caller decides whether it is sent again, with the same id: not the next
+    // start behind his back. (Killed outright it stays in the outbox, and the next start does send it.)
     PARLEY_CHECK(client_.abandon(id));
     return tl::unexpected(waited.error());
   }
@@ -90,9 +92,12 @@ class Sending : private client::Observer {
   }
 
   Status wait(const std::function<bool()>& condition) {
-    const auto is_over = [&] { return condition() || state_.phase == client::Phase::stopped; };
+    const auto is_over = [&] {
+      return condition() || is_interrupted_ || state_.phase == client::Phase::stopped;
+    };
     client::run_until(loop_, std::max(deadline_ - monotonic_now(), Duration::zero()), is_over);
     if (condition()) return {};
+    if (is_interrupted_) return fail(Errc::disconnected, "interrupted");
     const bool has_reason =
         state_.phase == client::Phase::stopped || state_.phase == client::Phase::waiting;
     if (has_reason) return tl::unexpected(state_.why);
@@ -111,6 +116,8 @@ class Sending : private client::Observer {
   Loop loop_;
   client::Network network_;
   Instant deadline_;
+  bool is_interrupted_ = false;
+  TerminationSignal signal_;
   client::StateChanged state_{.phase = client::Phase::connecting};
   ClientMessageId id_{};
   std::optional<Result<client::Ack>> result_;
@@ -142,6 +149,8 @@ int run_send(const SendOptions& options) {
   if (!account) return complain(account.error());
   auto password = password_for(*account);
   if (!password) return complain(password.error());
+  // Only now: until here Ctrl-C ends us at once, and nothing is lost by it.
+  block_termination_signals();
   Sending sending(*account, *std::move(password), std::chrono::seconds(options.seconds));
   const auto ack = sending.send(options.peer, *id, std::move(text));
   if (ack) return std::printf("%llu\n", static_cast<unsigned long long>(ack->seq.value)) < 0;

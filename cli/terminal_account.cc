@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -178,6 +179,14 @@ std::string reason_of(const Error& error) {
 int exit_code_of(const Error& error) {
   if (error.code == Errc::config) return exit_config;
   return is_retryable(error.code) ? exit_retry : exit_runtime;
+}
+
+void block_termination_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 }  // namespace parley

@@ -48,4 +48,7 @@ std::string reason_of(const Error& error);
 // The process' exit code for what stopped us.
 int exit_code_of(const Error& error);
 
+// SIGTERM and SIGINT, from now on for TerminationSignal alone (base/loop.h). Before it: nobody would read them.
+void block_termination_signals();
+
 }  // namespace parley

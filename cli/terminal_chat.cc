@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t own_lines_max = 200;
 constexpr std::size_t unnamed_max = 1'000;
-constexpr std::size_t early_max = 1'000;
 constexpr std::uint32_t history_max = 200;
 constexpr std::size_t indent = 9;  // "14:05 ✓✓ "
 // Nobody waits in front of a script.
@@ -34,7 +33,7 @@ Chat::Chat(AccountInUse& account, const ChatOptions& options, client::Credential
       network_(loop_),
       terminal_(make_terminal(loop_)),
       deadline_(loop_, [this] { fail_with(exit_retry, "not done in time"); }),
-      signal_(loop_, [this] { quit(exit_ok); }),
+      signal_(loop_, [this] { on_signal(); }),
       client_(network_, account.server, account.client, std::move(credentials), *account.log,
               *this) {}
 
@@ -50,6 +49,7 @@ Chat::Outcome Chat::run() {
   if (terminal_->is_interactive() && client_.unacknowledged() > 0 && !outcome_.stopped)
     notice(std::to_string(client_.unacknowledged()) +
            " not sent yet: kept here, and sent when you come back.");
+  if (lines_.messages() > 0) notice(std::to_string(lines_.messages()) + " lines were not sent");
   return outcome_;
 }
 
@@ -72,6 +72,7 @@ void Chat::on_state(const client::StateChanged& state) {
     }
     case client::Phase::stopped:
       if (is_quitting_) break;
+      is_quitting_ = true;
       outcome_ = {.exit_code = exit_code_of(state.why), .stopped = state.why};
       loop_.stop();
       break;
@@ -105,7 +106,7 @@ void Chat::on_send_result(const client::SendDone& done) {
   const Tick before = std::exchange(own->tick, tick_of(*own));
   if (!terminal_->is_interactive()) own->line = terminal_->print_marked(mark_of(*own), own->text);
   else if (own->tick != before || !done.result) terminal_->change_mark(own->line, mark_of(*own));
-  if (!done.result) notice("not sent: " + reason_of(done.result.error()));
+  if (!done.result) refuse("not sent: " + reason_of(done.result.error()));
   quit_if_done();
 }
 
@@ -131,35 +132,42 @@ void Chat::open_conversation(const std::string& name) {
   const Status asked = client_.find(std::span(&name, 1), {}, [this, name](auto found) {
     is_asking_peer_ = false;
     on_peer_found(name, found);
+    carry_on();
   });
   if (asked) return;
   is_asking_peer_ = false;
-  notice("not connected: try again later");
+  talk_to_nobody(exit_retry, printable(name) + " not found out: " + reason_of(asked.error()));
 }
 
 void Chat::on_peer_found(const std::string& name,
                          const Result<std::vector<client::Profile>>& found) {
-  const int code = found ? exit_runtime : exit_retry;
-  if (!found || found->empty()) {
-    const std::string what = found ? "nobody is called " + printable(name)
-                                   : "not found out: " + reason_of(found.error());
-    return terminal_->is_interactive() ? notice(what) : fail_with(code, what);
-  }
+  if (!found)
+    return talk_to_nobody(exit_retry,
+                          printable(name) + " not found out: " + reason_of(found.error()));
+  if (found->empty()) return talk_to_nobody(exit_runtime, "nobody is called " + printable(name));
   const client::Profile& profile = found->front();
-  if (profile.user == client_.user()) return fail_with(exit_runtime, "that is you yourself");
+  if (profile.user == client_.user()) return talk_to_nobody(exit_runtime, "that is you yourself");
+  talk_to(profile);
+}
+
+void Chat::talk_to(const client::Profile& profile) {
   const std::string shown_name = printable(profile.name);
   names_[profile.user] = shown_name;
   peer_ = Peer{profile.user, shown_name, client_.conversation_with(profile.user)};
-  own_lines_.clear();
+  is_loading_ = false;
+  held_.clear();
   shown_ = {};
   update_prompt();
   load_history(options_.history);
-  if (!is_loading_) submit_early();
 }
 
-void Chat::submit_early() {
-  for (const std::string& line : std::exchange(early_, {})) submit(line);
-  quit_if_done();
+// Not to whom the chat was with before either: what is typed now is meant for the one who was not found.
+void Chat::talk_to_nobody(int code, const std::string& why) {
+  peer_.reset();
+  update_prompt();
+  const std::size_t dropped = lines_.drop_messages();
+  if (dropped > 0) refuse(std::to_string(dropped) + " lines were not sent");
+  fail_with(code, why);
 }
 
 void Chat::load_history(std::uint32_t count) {
@@ -186,21 +194,35 @@ void Chat::on_history(ConversationId conversation, Result<client::Page> page) {
   if (page)
     for (const client::Entry& entry : page->entries) show(entry);
   for (const client::Entry& entry : std::exchange(held_, {})) show(entry);
-  submit_early();
+  carry_on();
 }
 
 // -- from the keyboard
 
 void Chat::on_line(const std::string& line) {
-  if (line.empty()) return;
-  if (line.starts_with("//")) return submit(line.substr(1));
-  if (line.front() == '/') return on_command(line);
-  submit(line);
+  if (line.empty() || is_quitting_ || is_ending_) return;
+  // Does not wait its turn: a person leaves at once, a script when the lines before this one are sent.
+  std::string_view rest = line;
+  const std::string_view word = first_word(rest);
+  if (word == "/quit" || word == "/q") return on_end();
+  if (const Status added = lines_.add(line); !added)
+    return fail_with(exit_retry, reason_of(added.error()));
+  carry_on();
+}
+
+void Chat::carry_on() {
+  lines_.carry_out([this] { return is_busy(); },
+                   [this](const std::string& line) { carry_out(line); });
+  quit_if_done();
+}
+
+void Chat::carry_out(const std::string& line) {
+  if (is_command(line)) return on_command(line);
+  submit(line.starts_with("//") ? line.substr(1) : line);
 }
 
 void Chat::on_command(std::string_view line) {
   const std::string_view command = first_word(line);
-  if (command == "/quit" || command == "/q") return quit(exit_ok);
   if (command == "/help" || command == "/h") return show_help();
   if (command == "/who") return show_who();
   if (command == "/to" && !line.empty()) return open_conversation(std::string(line));
@@ -209,31 +231,29 @@ void Chat::on_command(std::string_view line) {
     if (!line.empty()) {
       const auto [end, error] = std::from_chars(line.begin(), line.end(), count);
       if (error != std::errc{} || end != line.end() || count == 0 || count > history_max)
-        return notice("/history: 1 … " + std::to_string(history_max));
+        return refuse("/history: 1 … " + std::to_string(history_max));
     }
     return load_history(count);
   }
-  notice("unknown: " + printable(command) + ". /help shows what there is.");
+  refuse("unknown: " + printable(command) + ". /help shows what there is.");
 }
 
 void Chat::submit(const std::string& text) {
-  if (is_asking_peer_ || is_loading_) {
-    if (early_.size() < early_max) early_.push_back(text);
-    else fail_with(exit_retry, "too many lines before the conversation is there");
-    return;
-  }
   if (!peer_) return fail_with(exit_usage, "to whom? /to NAME");
   const ClientMessageId id = client::new_message_id();
   const Status sent = client_.send({.id = id, .conversation = peer_->conversation, .body = text});
-  if (!sent) {
-    notice("not sent: " + reason_of(sent.error()));
-    return;
-  }
+  if (!sent) return refuse("not sent: " + reason_of(sent.error()));
   const std::int64_t now = wall_clock_ms();
-  print_own({.id = id, .clock = clock_text(now, now), .seq = {}, .text = {}}, text);
+  print_own({.id = id,
+             .conversation = peer_->conversation,
+             .clock = clock_text(now, now),
+             .seq = {},
+             .text = {}},
+            text);
 }
 
 void Chat::on_end() {
+  if (is_quitting_ || is_ending_) return;
   if (terminal_->is_interactive()) return quit(exit_ok);
   is_ending_ = true;
   deadline_.once(acks_within);
@@ -282,6 +302,7 @@ void Chat::show(const client::Entry& entry) {
 void Chat::show_own(const client::Entry& entry) {
   if (std::ranges::find(own_lines_, entry.client_id, &OwnLine::id) != own_lines_.end()) return;
   print_own({.id = entry.client_id,
+             .conversation = entry.conversation,
              .clock = clock_text(entry.time_ms, wall_clock_ms()),
              .seq = entry.seq,
              .text = {}},
@@ -324,13 +345,17 @@ void Chat::print_own(OwnLine own, const std::string& text) {
   else
     own.text = shown;
   own_lines_.push_back(std::move(own));
-  if (own_lines_.size() > own_lines_max) own_lines_.pop_front();
+  if (own_lines_.size() <= own_lines_max) return;
+  // Of every line its writer is told what became of it.
+  const auto settled = std::ranges::find_if(
+      own_lines_, [](const OwnLine& line) { return line.tick != Tick::queued; });
+  if (settled != own_lines_.end()) own_lines_.erase(settled);
 }
 
 Tick Chat::tick_of(const OwnLine& own) const {
   if (own.tick == Tick::failed) return Tick::failed;
   if (!own.seq) return Tick::queued;
-  const client::Cursors cursors = client_.peer_cursors(peer_->conversation);
+  const client::Cursors cursors = client_.peer_cursors(own.conversation);
   if (own.seq <= cursors.read) return Tick::read;
   return own.seq <= cursors.received ? Tick::delivered : Tick::sent;
 }
@@ -360,6 +385,12 @@ void Chat::update_prompt() {
 
 // -- the end
 
+// A line is not carried out. A person reads why; of a script the exit code tells it.
+void Chat::refuse(const std::string& what) {
+  has_refused_ = true;
+  notice(what);
+}
+
 void Chat::fail_with(int code, const std::string& what) {
   notice(what);
   if (!terminal_->is_interactive()) quit(code);
@@ -373,10 +404,14 @@ void Chat::quit(int code) {
 }
 
 void Chat::quit_if_done() {
-  const bool is_busy = is_asking_peer_ || is_loading_ || client_.unacknowledged() > 0;
-  if (!is_ending_ || is_busy) return;
-  const auto has_failed = [](const OwnLine& own) { return own.tick == Tick::failed; };
-  quit(std::ranges::any_of(own_lines_, has_failed) ? exit_runtime : exit_ok);
+  if (!is_ending_ || is_busy() || client_.unacknowledged() > 0) return;
+  quit(has_refused_ ? exit_runtime : exit_ok);
+}
+
+void Chat::on_signal() {
+  if (terminal_->is_interactive()) return quit(exit_ok);
+  if (client_.unacknowledged() > 0 || lines_.messages() > 0) return quit(exit_retry);
+  quit(has_refused_ ? exit_runtime : exit_ok);
 }
 
 }  // namespace parley

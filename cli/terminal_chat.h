@@ -13,6 +13,7 @@
 
 #include "cli/chat.h"
 #include "cli/terminal.h"
+#include "cli/typed_lines.h"
 #include "client/client.h"
 
 namespace parley {
@@ -40,6 +41,7 @@ class Chat : private client::Observer {
   // An own message on the screen, whose tick may change.
   struct OwnLine {
     ClientMessageId id{};
+    ConversationId conversation;
     Terminal::LineId line = 0;
     std::string clock;
     Seq seq;  // 0: not acknowledged
@@ -57,11 +59,14 @@ class Chat : private client::Observer {
   void begin();
   void open_conversation(const std::string& name);
   void on_peer_found(const std::string& name, const Result<std::vector<client::Profile>>& found);
+  void talk_to(const client::Profile& profile);
+  void talk_to_nobody(int code, const std::string& why);
   void load_history(std::uint32_t count);
-  void submit_early();
   void on_history(ConversationId conversation, Result<client::Page> page);
 
   void on_line(const std::string& line);
+  void carry_on();
+  void carry_out(const std::string& line);
   void on_end();
   void on_command(std::string_view line);
   void submit(const std::string& text);
@@ -77,9 +82,12 @@ class Chat : private client::Observer {
   std::string mark_of(const OwnLine& own) const;
   void notice(const std::string& text);
   void update_prompt();
+  void refuse(const std::string& what);
   void fail_with(int code, const std::string& what);
   void quit(int code);
   void quit_if_done();
+  void on_signal();
+  bool is_busy() const { return is_asking_peer_ || is_loading_ || is_quitting_; }
 
   ChatOptions options_;
   Loop loop_;
@@ -95,9 +103,11 @@ class Chat : private client::Observer {
   bool is_quitting_ = false;
   bool is_ending_ = false;             // the input has ended, its messages are still on their way
   std::vector<client::Entry> held_;    // came while the history was loaded
-  std::vector<std::string> early_;     // lines that came before the peer and the history were there
+  TypedLines lines_;                   // wait while the peer or the history is fetched
+  bool has_refused_ = false;           // a line: a script's exit code says so
   Seq shown_;                          // of the peer's conversation
-  std::deque<OwnLine> own_lines_;      // the newest ones
+  // The newest ones, of all conversations, and whatever is not settled: bounded by the outbox.
+  std::deque<OwnLine> own_lines_;
   std::string last_reason_;            // why we are not connected, as last printed
   Outcome outcome_;
   Timer deadline_;
