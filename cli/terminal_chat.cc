@@ -16,7 +16,7 @@ constexpr std::uint32_t history_max = 200;
 constexpr std::size_t indent = 9;  // "14:05 ✓✓ "
 // Nobody waits in front of a script.
 constexpr Duration login_within = 30s;
-constexpr Duration acks_within = 15s;
+constexpr Duration acks_within = 15s;  // each after the one before it
 
 std::string_view first_word(std::string_view& rest) {
   const std::size_t end = std::min(rest.find(' '), rest.size());
@@ -46,10 +46,10 @@ Chat::Outcome Chat::run() {
   }
   if (!terminal_->is_interactive()) deadline_.once(login_within);
   loop_.run();
-  if (terminal_->is_interactive() && client_.unacknowledged() > 0 && !outcome_.stopped)
+  if (client_.unacknowledged() > 0 && !outcome_.stopped)
     notice(std::to_string(client_.unacknowledged()) +
            " not sent yet: kept here, and sent when you come back.");
-  if (lines_.messages() > 0) notice(std::to_string(lines_.messages()) + " lines were not sent");
+  if (lines_.messages() > 0) notice("lines not sent: " + std::to_string(lines_.messages()));
   return outcome_;
 }
 
@@ -107,6 +107,7 @@ void Chat::on_send_result(const client::SendDone& done) {
   if (!terminal_->is_interactive()) own->line = terminal_->print_marked(mark_of(*own), own->text);
   else if (own->tick != before || !done.result) terminal_->change_mark(own->line, mark_of(*own));
   if (!done.result) refuse("not sent: " + reason_of(done.result.error()));
+  if (is_ending_) deadline_.once(acks_within);
   quit_if_done();
 }
 
@@ -166,7 +167,7 @@ void Chat::talk_to_nobody(int code, const std::string& why) {
   peer_.reset();
   update_prompt();
   const std::size_t dropped = lines_.drop_messages();
-  if (dropped > 0) refuse(std::to_string(dropped) + " lines were not sent");
+  if (dropped > 0) refuse("lines not sent: " + std::to_string(dropped));
   fail_with(code, why);
 }
 
