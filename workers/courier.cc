@@ -1,5 +1,6 @@
 #include "workers/courier.h"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 
@@ -9,7 +10,8 @@
 namespace parley {
 namespace {
 
-constexpr std::size_t gateways_remembered = 1'024;
+constexpr std::size_t suspects_max = 1'024;
+constexpr std::size_t stale_users_max = 4'096;  // of one suspect, between two questions
 constexpr Duration ask_again_after = 1s;
 
 PackedDelivery report_wanted(InstanceId gateway, std::uint64_t lane) {
@@ -50,7 +52,7 @@ Courier::Courier(RouteStore& routes, ServiceSet services, std::size_t brokers, M
     : routes_(routes),
       services_(std::move(services)),
       lanes_(lane_count(brokers)),
-      asked_again_(gateways_remembered),
+      suspects_(suspects_max),
       broadcasts_(
           metrics.counter("parley_worker_broadcasts_total",
                           "Batches of deliveries sent to every gateway for want of routes")),
@@ -149,17 +151,23 @@ void Courier::forget_route(const Unreachable& unreachable, Instant now, const Em
   for (const DeliveryItem& item : *items)
     users.insert(users.end(), item.users.begin(), item.users.end());
   if (users.empty()) return;
+  Suspect* suspect = suspects_.find(unreachable.gateway);
+  if (suspect != nullptr && now - suspect->asked < ask_again_after) {
+    // Those for whom there is no room are found again by the next delivery.
+    const std::size_t room = stale_users_max - std::min(stale_users_max, suspect->stale.size());
+    users.resize(std::min(users.size(), room));
+    std::ranges::copy(users, std::back_inserter(suspect->stale));
+    return;
+  }
+  if (suspect != nullptr) std::ranges::copy(suspect->stale, std::back_inserter(users));
+  suspects_.put(unreachable.gateway, {.asked = now});
   std::ranges::sort(users);
   users.erase(std::ranges::unique(users).begin(), users.end());
   // A stale route that stays is found again by the next delivery.
   if (const Status removed = routes_.remove(unreachable.gateway, users); !removed)
     log::warn("routes.remove_failed", {{"detail", removed.error().detail}});
-  if (lanes_ == 1) return;
-  // One broker does not know it; another one may (the first was just restarted): ask the gateway
-  // itself, every way. If it lives, it reports its users, and the routes are back.
-  const Instant* asked = asked_again_.find(unreachable.gateway);
-  if (asked != nullptr && now - *asked < ask_again_after) return;
-  asked_again_.put(unreachable.gateway, now);
+  // The gateway may live: another broker knows it, or this one, just restarted, knows it by now. Asked
+  // after the removal it reports its users, and the routes are back.
   std::vector<PackedDelivery> questions;
   for (std::uint64_t lane = 0; lane < lanes_; ++lane)
     questions.push_back(report_wanted(unreachable.gateway, lane));

@@ -49,6 +49,14 @@ class Courier {
   void work(std::vector<CourierTask>& batch, const Moment& moment, const Emit& emit);
 
  private:
+  // A gateway that a broker did not know. Its routes are removed and it is asked for its users in one
+  // step, at most once per second: without the question a living gateway's routes would stay away.
+  // What is found stale meanwhile is removed with the next question.
+  struct Suspect {
+    Instant asked;
+    std::vector<UserId> stale = {};
+  };
+
   void forget_route(const Unreachable& unreachable, Instant now, const Emit& emit);
   void admit(std::vector<Answered> arrived, const Emit& emit);
   void answer(std::vector<Job> jobs, const Moment& moment, const Emit& emit);
@@ -61,8 +69,8 @@ class Courier {
   ServiceSet services_;
   std::uint64_t lanes_;
   RouteRepair repair_;
-  Routes found_;                          // of the last lookup
-  Lru<InstanceId, Instant> asked_again_;  // gateways that were unreachable by one way
+  Routes found_;  // of the last lookup
+  Lru<InstanceId, Suspect> suspects_;
   Counter broadcasts_;
   Counter unreachables_;
 };

@@ -127,8 +127,36 @@ TEST_F(CourierAtWork, AnUnreachableGatewayIsForgottenForThoseUsers) {
   work({message("a")});
   const PackedDelivery to_north = messages.at(0);
   work({Unreachable{north, to_north.items}, message("b")});
-  EXPECT_EQ(gateways(), std::vector{south});
-  EXPECT_EQ(questions(), 0u) << "there is one broker, and it says so";
+  EXPECT_EQ(gateways(), (std::vector{north, south}));
+  EXPECT_EQ(decode_deliveries(messages.at(0).items)->at(0).notice,
+            static_cast<std::uint16_t>(Notice::route_report_wanted))
+      << "the broker may have been restarted, and know it by now";
+  EXPECT_EQ(questions(), 1u);
+}
+
+TEST_F(CourierAtWork, NoRouteIsRemovedWithoutAskingItsGatewayAfterwards) {
+  fill_routes();
+  ASSERT_TRUE(bench.routes.add(north, std::vector{bob}));
+  const auto unreachable = [](UserId user) {
+    std::string items;
+    DeliveryItem item;
+    item.notice = static_cast<std::uint16_t>(Notice::c2c_message);
+    item.users = {user};
+    append_delivery(item, items);
+    return Unreachable{north, items};
+  };
+  const auto routes_of = [&](UserId user) {
+    return bench.routes.lookup(std::vector{user})->gateways.at(0);
+  };
+  work({unreachable(ann)});
+  EXPECT_EQ(questions(), 1u);
+  work({unreachable(bob)});
+  EXPECT_EQ(questions(), 0u) << "asked within this second";
+  EXPECT_EQ(routes_of(bob), (std::vector{north, south})) << "it stays as long as nobody is asked";
+  bench.pass(1s);
+  work({unreachable(ann)});
+  EXPECT_EQ(questions(), 1u);
+  EXPECT_EQ(routes_of(bob), std::vector{south}) << "removed with the next question";
 }
 
 TEST_F(CourierAtWork, WithSeveralBrokersAnUnreachableGatewayIsAskedEveryWayOncePerSecond) {
