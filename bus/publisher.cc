@@ -96,7 +96,7 @@ void Publisher::Impl::connect(const std::string& endpoint, std::size_t broker) {
               [this, broker] {
                 core.on_up(broker, connections[broker]->broker(), loop.now());
                 perform();
-                if (brokers_up() == 1 && handlers.on_connected) handlers.on_connected();
+                if (handlers.on_connected) handlers.on_connected();
               },
           .on_leaving = [this, broker] { core.on_leaving(broker); },
           .on_down =

@@ -34,7 +34,8 @@ class Publisher {
     // Exactly once for each number that publish() returned. header.error != 0: no body.
     std::function<void(const EnvelopeHeader& header, std::string_view body)> on_reply;
     std::function<void(const EnvelopeHeader& header, std::string_view body)> on_delivery;
-    // A broker (re)registered us after none was healthy: routes may have to be reported again.
+    // A broker (re)registered us. Until then deliveries that came through it were unreachable, and our
+    // routes may have been removed for that: they have to be reported again.
     std::function<void()> on_connected;
   };
 
