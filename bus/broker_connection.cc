@@ -147,7 +147,8 @@ void BrokerConnection::perform(BrokerLink::Step step) {
 
 void BrokerConnection::register_us() {
   outbox_.clear();  // an earlier REGISTER that could not be sent
-  if (!may_register_) return;
+  // A process that hangs would be given requests only to lose them again; when it lives, a tick registers it.
+  if (!may_register_ || !handlers_.is_alive()) return;
   send(encode(EnvelopeHeader{.kind = EnvelopeKind::register_peer,
                              .id = {.gateway = options_.instance, .boot = boot_}},
               options_.registration));

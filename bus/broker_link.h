@@ -36,7 +36,8 @@ class BrokerLink {
 
   BrokerLink(LinkOptions options, std::uint64_t seed) : options_(options), random_(seed) {}
 
-  // A new socket was opened. What it says is queued until somebody is connected.
+  // A new socket was opened. What it says is queued until somebody is connected. The shell does not
+  // register a process that is not alive; on_tick() then repeats the attempt.
   Step on_opened(Instant now);
   // Any message of the broker. Consumed here: registered, not_registered (but about a request while
   // leaving), ping, pong.
