@@ -132,18 +132,17 @@ void Broker::on_register(const PeerKey& from, const Envelope& envelope) {
   if (peer.worker) dispatcher_.add_worker(peer);
 }
 
-// Removes a former incarnation of the candidate. conflict: its place is taken by somebody who lives.
+// conflict: its name is taken. The newcomer may be the next life of a dead peer, or the same life on a new
+// connection: then the ping finds nobody, and its next attempt succeeds. Or its namesake lives, and replacing
+// it would let the two drive each other out for ever, each time at the expense of what they were doing.
 Status Broker::make_way_for(const PeerKey& from, const Peer& candidate) {
   if (draining_ && from.side == Side::gateways) return fail(Errc::going_away);
   Peer* namesake = peers_.named(from.side, candidate.instance);
   if (namesake != nullptr && namesake->name != candidate.name) return fail(Errc::conflict);
-  if (namesake != nullptr && namesake->boot == candidate.boot) {
-    // The same life on a new connection: if the old connection is gone, the ping finds it out at once
-    // and the candidate's next attempt succeeds.
+  if (namesake != nullptr && namesake->key != from) {
     probe(*namesake);
     return fail(Errc::conflict);
   }
-  if (namesake != nullptr) lose(*namesake, PeerEvent::Kind::replaced);
   if (Peer* former = peers_.find(from)) lose(*former, PeerEvent::Kind::replaced);
   if (peers_.size() >= options_.peers_max) return fail(Errc::retry_later);
   return {};

@@ -45,7 +45,7 @@ class Broker {
   // Draining, and nothing is held any more.
   bool is_drained() const { return draining_ && dispatcher_.idle(); }
 
-  // What is to be done since the last call; send the actions in their order.
+  // What is to be done since the last call; send each receiver's actions in their order.
   std::vector<BrokerAction> take_actions() { return std::exchange(output_.actions, {}); }
   std::vector<BrokerEvent> take_events() { return std::exchange(output_.events, {}); }
 

@@ -154,6 +154,46 @@ TEST(WorkerDeath, DoesNotTakeBackTheAnswersThatItSentBefore) {
       << gateway.publisher.pending();
 }
 
+TEST(WorkerDeath, ItsNextLifeIsRegisteredAtOnceUnderTheSameName) {
+  Rig rig;
+  const auto broker = rig.start_broker("b1");
+  const std::vector brokers{rig.worker_endpoint("b1")};
+  auto worker = std::make_unique<EchoWorker>(rig.loop, rig.metrics, "worker-1", brokers);
+  Asker gateway(rig.loop, rig.metrics, "gateway-1", {rig.gateway_endpoint("b1")});
+  for (std::uint64_t life = 1; life <= 5; ++life) {
+    worker->holds = true;
+    const std::uint64_t number = gateway.ask(life, "x");
+    ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return worker->held.size() == 1; }));
+    worker.reset();  // no drain, no goodbye: as if it had been killed
+    const Instant died = monotonic_now();
+    worker = std::make_unique<EchoWorker>(rig.loop, rig.metrics, "worker-1", brokers);
+    ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return gateway.answers.contains(number); }));
+    EXPECT_LT(monotonic_now() - died, 700ms) << "long before silence is judged";
+  }
+  EXPECT_TRUE(gateway.errors.empty());
+}
+
+TEST(WorkerDeath, AnotherProcessOfTheSameNameWaitsForIt) {
+  Rig rig;
+  const auto broker = rig.start_broker("b1");
+  const std::vector brokers{rig.worker_endpoint("b1")};
+  auto first = std::make_unique<EchoWorker>(rig.loop, rig.metrics, "worker-1", brokers);
+  Asker gateway(rig.loop, rig.metrics, "gateway-1", {rig.gateway_endpoint("b1")});
+  gateway.ask(1, "x");
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return gateway.answers.size() == 1; }));
+  EchoWorker second(rig.loop, rig.metrics, "worker-1", brokers);
+  const Instant came = monotonic_now();
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] {
+    if (gateway.publisher.pending() == 0) gateway.ask(gateway.answers.size(), "x");
+    return monotonic_now() - came > 2s;
+  }));
+  EXPECT_TRUE(first->consumer.healthy());
+  EXPECT_TRUE(second.seen.empty());
+  for (const EnvelopeHeader& header : first->seen) EXPECT_EQ(header.attempt, 1);
+  first.reset();
+  EXPECT_TRUE(run_until(rig.loop, 5s, [&] { return second.consumer.healthy(); }));
+}
+
 TEST(WorkerHang, LooksDeadAndItsLateAnswersGoNowhere) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
@@ -300,6 +340,7 @@ TEST_F(TwoBrokers, BothKilledAtOnceAreAwaited) {
   start_all();
   Load load(rig, gateway_side(), 100);
   ASSERT_TRUE(pass(load, 1'000));
+  ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return load.gateway.connects == 2; }));
   for (std::size_t i = 0; i < 2; ++i) brokers[i]->signal(SIGKILL);
   for (std::size_t i = 0; i < 2; ++i) brokers[i]->wait();
   for (std::size_t i = 0; i < 2; ++i) start(i);

@@ -186,7 +186,7 @@ TEST(Dispatch, ARepeatedRequestThatIsHereIsIgnored) {
 TEST(Dispatch, AReplyWhoseGatewayHasGoneIsDropped) {
   OneWorker bus;
   bus.request(1, 1);
-  bus.register_gateway("g", 2);  // another life: it never asked
+  bus.restart_gateway("g", 2);  // another life: it never asked
   bus.reply("w", 1);
   EXPECT_TRUE(bus.replies("g", 1).empty());
   EXPECT_TRUE(bus.replies("g", 2).empty());

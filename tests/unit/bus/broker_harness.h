@@ -54,6 +54,15 @@ class BrokerHarness {
     for (const ServiceId service : services) body.add_services(static_cast<std::uint32_t>(service));
     give(worker_key(name, boot), registration(name, boot), body.SerializeAsString());
   }
+  // The life before `boot` ends, and the next begins.
+  void restart_gateway(const std::string& name, std::uint64_t boot) {
+    unreachable(gateway_key(name, boot - 1));
+    register_gateway(name, boot);
+  }
+  void restart_worker(const std::string& name, std::uint64_t boot, PeerCredit credit = {}) {
+    unreachable(worker_key(name, boot - 1));
+    register_worker(name, credit, boot);
+  }
   static EnvelopeHeader registration(const std::string& name, std::uint64_t boot) {
     return {.kind = EnvelopeKind::register_peer,
             .id = {.gateway = instance_id(name), .boot = BootId{boot}}};

@@ -57,7 +57,7 @@ class Model {
     if (dice < 40) publish();
     else if (dice < 75) answer_something();
     else if (dice < 85) pass(100ms);
-    else if (dice < 87) start_worker("w" + std::to_string(random_.below(4)));
+    else if (dice < 87) restart_worker("w" + std::to_string(random_.below(4)));
     else if (dice < 89) with_worker([&](ModelWorker& w) { broker_.on_unreachable(w.key, now_); });
     else if (dice < 90) with_worker([&](ModelWorker& w) { say(w.key, EnvelopeKind::drain); });
     else if (dice < 91) with_worker([&](ModelWorker& w) { say(w.key, EnvelopeKind::bye); });
@@ -73,7 +73,7 @@ class Model {
 
   void heal_and_check() {
     for (auto& [identity, worker] : workers_) worker.answers_pings = true;
-    start_worker("w0");
+    start_worker("healer");
     perform();
     for (int i = 0; i < 400 && (!open_.empty() || anything_held()); ++i) {
       for (auto& [identity, worker] : workers_)
@@ -116,6 +116,7 @@ class Model {
     const std::string name = "g" + std::to_string(random_.below(2));
     const std::uint64_t former = gateways_[name];
     std::erase_if(open_, [&](const auto& open) { return open.first.boot.value == former; });
+    broker_.on_unreachable({Side::gateways, name + std::to_string(former)}, now_);
     register_gateway(name);
   }
 
@@ -133,6 +134,15 @@ class Model {
     const PeerKey key = worker.key;
     workers_[key.identity] = std::move(worker);
     give(key, BrokerHarness::registration(name, boot), body.SerializeAsString());
+  }
+
+  // Now and then its former life is still there.
+  void restart_worker(const std::string& name) {
+    if (random_.below(4) != 0) {
+      for (const auto& [identity, worker] : workers_)
+        if (worker.name == name) broker_.on_unreachable(worker.key, now_);
+    }
+    start_worker(name);
   }
 
   void publish() {

@@ -50,12 +50,16 @@ TEST(Registration, AnUnknownPeersTrafficIsTurnedAway) {
   EXPECT_EQ(bus.counters().strangers, 7U);
 }
 
-TEST(Registration, ANewIncarnationReplacesTheOldOneAtOnce) {
+TEST(Registration, TheNextLifeTakesThePlaceOfADeadOneAtItsSecondAttempt) {
   BrokerHarness bus;
   bus.register_gateway("g");
   bus.register_worker("w", {}, 1);
   bus.request(1, 1);
   EXPECT_EQ(bus.requests_at("w", 1), std::vector<std::uint64_t>{1});
+  bus.register_worker("w", {}, 2);
+  EXPECT_EQ(refusal(bus, BrokerHarness::worker_key("w", 2)), Errc::conflict);
+  EXPECT_EQ(bus.take(BrokerHarness::worker_key("w", 1), EnvelopeKind::ping).size(), 1U);
+  bus.unreachable(BrokerHarness::worker_key("w", 1));  // what became of the ping
   bus.register_worker("w", {}, 2);
   EXPECT_EQ(bus.requests_at("w", 2), std::vector<std::uint64_t>{1});
   EXPECT_FALSE(bus.is_registered(BrokerHarness::worker_key("w", 1)));
@@ -63,6 +67,35 @@ TEST(Registration, ANewIncarnationReplacesTheOldOneAtOnce) {
   EXPECT_TRUE(bus.verdicts().empty()) << "the former incarnation must not answer";
   bus.reply("w", 1, 2);
   EXPECT_EQ(bus.verdicts().size(), 1U);
+}
+
+TEST(Registration, OfTwoThatShareANameTheFirstStaysAndNothingIsCondemned) {
+  BrokerHarness bus;
+  bus.register_gateway("g");
+  bus.register_worker("w", {}, 1);
+  bus.request(1, 1);
+  for (std::uint64_t boot = 2; boot < 10; ++boot) {
+    bus.register_worker("w", {}, boot);
+    EXPECT_EQ(refusal(bus, BrokerHarness::worker_key("w", boot)), Errc::conflict);
+    bus.pass(500ms, {gateway, BrokerHarness::worker_key("w", 1)});
+  }
+  EXPECT_EQ(bus.counters().peers_lost, 0U);
+  EXPECT_EQ(bus.counters().registrations_refused, 8U);
+  bus.reply("w", 1, 1);
+  EXPECT_EQ(bus.verdicts(), (std::map<std::uint64_t, Errc>{{1, answered}}));
+}
+
+TEST(Registration, AnotherLifeOnTheSameConnectionReplacesTheFormer) {
+  BrokerHarness bus;
+  bus.register_gateway("g", 1);
+  const PeerKey same = BrokerHarness::gateway_key("g", 1);
+  wire::RegisterPeer body;
+  body.set_role(wire::PEER_ROLE_GATEWAY);
+  body.set_name("g");
+  bus.give(same, BrokerHarness::registration("g", 2), body.SerializeAsString());
+  EXPECT_EQ(bus.take(same, EnvelopeKind::registered).size(), 2U);
+  EXPECT_EQ(bus.counters().peers_lost, 1U);
+  EXPECT_EQ(bus.broker.peers(), 1U);
 }
 
 TEST(Registration, TheSameLifeOnAnotherConnectionIsRefusedWhileTheFirstLives) {
@@ -138,8 +171,8 @@ TEST(Registration, IsRefusedWhenTheTableIsFull) {
   bus.register_gateway("g3");
   EXPECT_EQ(refusal(bus, BrokerHarness::gateway_key("g3")), Errc::retry_later);
   EXPECT_EQ(bus.broker.peers(), 2U);
-  // A new incarnation takes the place of its former one, also then.
-  bus.register_gateway("g2", 2);
+  // The next life takes the place of its former one, also then.
+  bus.restart_gateway("g2", 2);
   EXPECT_TRUE(bus.is_registered(BrokerHarness::gateway_key("g2", 2)));
 }
 
