@@ -37,6 +37,7 @@ struct Consumer::Impl {
   void on_message(std::uint32_t via, const EnvelopeHeader& header, std::string bytes);
   void reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
   void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
+  void deliver_by(BrokerConnection& connection, std::string bytes);
   BrokerConnection* chosen(std::uint64_t key);
   void check_drained();
   void leave();
@@ -154,14 +155,18 @@ BrokerConnection* Consumer::Impl::chosen(std::uint64_t key) {
 }
 
 void Consumer::Impl::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
-  BrokerConnection* connection = chosen(key);
-  if (connection == nullptr || connection->outbox_size() >= waiting_deliveries_max) {
-    deliveries_dropped.add();
-    return;
-  }
   const EnvelopeHeader header{
       .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
-  connection->send(encode(header, items));
+  BrokerConnection* best = chosen(key);
+  if (best == nullptr) return deliveries_dropped.add();
+  if (gateway) return deliver_by(*best, encode(header, items));
+  for (const Link& link : links)
+    if (link.connection->is_registered()) deliver_by(*link.connection, encode(header, items));
+}
+
+void Consumer::Impl::deliver_by(BrokerConnection& connection, std::string bytes) {
+  if (connection.outbox_size() >= waiting_deliveries_max) return deliveries_dropped.add();
+  connection.send(std::move(bytes));
   deliveries.add();
 }
 

@@ -42,5 +42,20 @@ TEST(RequestReply, DeliveriesReachTheirGatewayOrComeBack) {
   EXPECT_EQ(worker.unreachable[0].second, "for nobody");
 }
 
+TEST(RequestReply, ADeliveryToAllReachesAGatewayThatOneBrokerDoesNotKnow) {
+  Rig rig;
+  const auto first = rig.start_broker("b1");
+  const auto second = rig.start_broker("b2");
+  EchoWorker worker(rig.loop, rig.metrics, "worker-1",
+                    {rig.worker_endpoint("b1"), rig.worker_endpoint("b2")});
+  Asker at_first(rig.loop, rig.metrics, "gateway-1", {rig.gateway_endpoint("b1")});
+  Asker at_second(rig.loop, rig.metrics, "gateway-2", {rig.gateway_endpoint("b2")});
+  // One by one until the worker is registered at both; each has the same key.
+  EXPECT_TRUE(run_until(rig.loop, 5s, [&] {
+    worker.consumer.deliver(InstanceId{}, 7, "for all");
+    return !at_first.deliveries.empty() && !at_second.deliveries.empty();
+  })) << at_first.deliveries.size() << " and " << at_second.deliveries.size();
+}
+
 }  // namespace
 }  // namespace parley::test
