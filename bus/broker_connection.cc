@@ -36,7 +36,9 @@ void BrokerConnection::open() {
 
   ZmqSocket socket = ZmqSocket::dealer(
       context_,
-      {.identity = fresh_identity(options_.identity_letter), .send_hwm = options_.send_hwm});
+      {.identity = fresh_identity(options_.identity_letter),
+       .send_hwm = options_.send_hwm,
+       .receive_hwm = options_.receive_hwm});
   ZmqSocket events = socket.monitor(context_);
   if (const Status status = socket.connect(options_.endpoint); !status)
     log::error("bus.bad_endpoint", {{"detail", status.error().detail}});

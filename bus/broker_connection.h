@@ -34,6 +34,7 @@ class BrokerConnection {
     std::size_t outbox_max;
     AtLoss at_loss;
     int send_hwm = 1'000;
+    int receive_hwm = 50'000;  // unread; more waits at the broker, within its bounds
   };
   struct Handlers {
     std::function<void()> on_up;

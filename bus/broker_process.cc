@@ -18,6 +18,7 @@ constexpr Duration tick_every = 100ms;
 constexpr std::size_t budget = 64;           // messages (of up to batch_bytes) per turn and socket
 constexpr std::size_t backlog_max = 50'000;  // read before a death is believed, per socket
 constexpr int probes_per_disconnect = 3;
+constexpr int worker_messages_max = 100'000;  // waiting for one worker
 constexpr Duration goodbye_linger = 1s;
 
 void write_log(const PeerEvent& event) {
@@ -199,10 +200,12 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
                                                             BrokerProcessOptions options,
                                                             Metrics& metrics) {
   auto impl = std::make_unique<Impl>(loop, std::move(options), metrics);
-  // Gateways' credit is ours to bound; what workers get is bounded by the credit that they granted.
+  // Requests to workers are bounded by the credit that they granted; their mark is above it and bounds the
+  // rest, which is small: pings, and deliveries that come back.
   const ZmqSocket::RouterOptions to_gateways{.send_hwm = impl->options.gateway_messages_max,
                                              .receive_hwm = 1'000};
-  constexpr ZmqSocket::RouterOptions to_workers{.send_hwm = 0, .receive_hwm = 10'000};
+  constexpr ZmqSocket::RouterOptions to_workers{.send_hwm = worker_messages_max,
+                                                .receive_hwm = 10'000};
   PARLEY_CHECK(impl->open(Side::gateways, impl->options.gateways,
                           ZmqSocket::router(impl->context, to_gateways)));
   PARLEY_CHECK(impl->open(Side::workers, impl->options.workers,
