@@ -25,9 +25,10 @@ void WorkerSettings::declare(Config& config) {
                 "Accounts that one network address may open; 0: no bound. This host is not bound.");
   config.number("login.failures_per_hour", &login.failures_per_hour, 0, 1'000'000,
                 "Wrong passwords from one network address; 0: no bound. This host is not bound.");
-  config.number("login.logins_per_hour", &login.logins_per_hour, 0, 1'000'000,
-                "Passwords, right or wrong, from one network address; 0: no bound. This host is not "
-                "bound.");
+  config.number(
+      "login.logins_per_hour", &login.logins_per_hour, 0, 1'000'000,
+      "Passwords, right or wrong, from one network address; 0: no bound. This host is not "
+      "bound.");
   config.number("login.hash_operations", &hash_cost.operations, 1, 100, "Argon2id: passes.");
   config.number("login.hash_memory_kib", &hash_cost.memory_kib, 8, 4'194'304,
                 "Argon2id: memory of each hash.");
