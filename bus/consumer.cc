@@ -13,8 +13,8 @@ namespace {
 
 constexpr Duration drain_check_every = 10ms;
 constexpr Duration goodbye_linger = 1s;
-// Deliveries are hints: when so many messages wait for a broker the newest delivery is dropped, so that the
-// rest of the outbox is for replies, which credit bounds.
+// Deliveries are hints: when so many messages wait for a broker the newest delivery is dropped, so
+// that the rest of the outbox is for replies, which credit bounds.
 constexpr std::size_t waiting_deliveries_max = 8'192;
 constexpr std::size_t outbox_slack = 64;
 
@@ -37,6 +37,7 @@ struct Consumer::Impl {
   void on_message(std::uint32_t via, const EnvelopeHeader& header, std::string bytes);
   void reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
   void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
+  void announce(std::string_view items);
   void deliver_by(BrokerConnection& connection, std::string bytes);
   BrokerConnection* chosen(std::uint64_t key);
   void check_drained();
@@ -101,10 +102,9 @@ void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
               },
           .on_leaving = [] {},
           .on_down = [this, via] { links[via].unanswered = 0; },
-          .on_message =
-              [this, via](const EnvelopeHeader& header, std::string bytes) {
-                on_message(via, header, std::move(bytes));
-              },
+          .on_message = [this, via](
+                            const EnvelopeHeader& header,
+                            std::string bytes) { on_message(via, header, std::move(bytes)); },
           .is_alive = handlers.is_alive ? handlers.is_alive : [] { return true; }});
 }
 
@@ -137,8 +137,10 @@ void Consumer::Impl::reply(const BusRequest& request, EnvelopeHeader header,
   header.id = request.header.id;
   header.verb = request.header.verb;
   header.trace = request.header.trace;
-  if (link.connection->send(encode(header, body))) replies.add();
-  else stale_replies.add();
+  if (link.connection->send(encode(header, body)))
+    replies.add();
+  else
+    stale_replies.add();
 }
 
 BrokerConnection* Consumer::Impl::chosen(std::uint64_t key) {
@@ -159,9 +161,13 @@ void Consumer::Impl::deliver(InstanceId gateway, std::uint64_t key, std::string_
       .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
   BrokerConnection* best = chosen(key);
   if (best == nullptr) return deliveries_dropped.add();
-  if (gateway) return deliver_by(*best, encode(header, items));
+  deliver_by(*best, encode(header, items));
+}
+
+void Consumer::Impl::announce(std::string_view items) {
   for (const Link& link : links)
-    if (link.connection->is_registered()) deliver_by(*link.connection, encode(header, items));
+    if (link.connection->is_registered())
+      deliver_by(*link.connection, encode({.kind = EnvelopeKind::deliver}, items));
 }
 
 void Consumer::Impl::deliver_by(BrokerConnection& connection, std::string bytes) {
@@ -193,6 +199,8 @@ void Consumer::reply(const BusRequest& request, EnvelopeHeader header, std::stri
 void Consumer::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
   impl_->deliver(gateway, key, items);
 }
+
+void Consumer::announce(std::string_view items) { impl_->announce(items); }
 
 void Consumer::drain(Duration limit, std::function<void()> done) {
   if (std::exchange(impl_->draining, true)) return;

@@ -55,10 +55,12 @@ class Consumer {
 
   // Answers a request: exactly once each. Filled in here: kind and id. An error travels as header.error.
   void reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
-  // Sends delivery items (delivery.h) to one gateway, or to all with InstanceId{0}. To one: the broker is
-  // chosen by `key`, as for requests, so that deliveries of one conversation travel one way. To all: through
-  // every broker, because a gateway may not be registered at one of them; so they may arrive twice.
+  // Sends delivery items (delivery.h) to one gateway, or to all with InstanceId{0}. The broker is chosen by
+  // `key`, as for requests, so that deliveries of one conversation travel one way.
   void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
+  // Sends delivery items to all gateways through every broker, because a gateway may not be registered at
+  // one of them: they arrive as often as there are brokers. For what gateways may be told twice.
+  void announce(std::string_view items);
 
   // Tells the brokers to send nothing new; `done` is called once, when every request was answered and
   // is_idle, or `limit` has passed.

@@ -14,8 +14,8 @@ constexpr std::size_t suspects_max = 1'024;
 constexpr std::size_t stale_users_max = 4'096;  // of one suspect, between two questions
 constexpr Duration ask_again_after = 1s;
 
-PackedDelivery report_wanted(InstanceId gateway, std::uint64_t lane) {
-  PackedDelivery message{gateway, lane, {}};
+PackedDelivery report_wanted(InstanceId gateway, std::uint64_t lane, Way way) {
+  PackedDelivery message{gateway, lane, {}, way};
   DeliveryItem item;
   item.notice = static_cast<std::uint16_t>(Notice::route_report_wanted);
   append_delivery(item, message.items);
@@ -130,7 +130,7 @@ void Courier::repair(RouteRepair::Lookup lookup, Instant now, const Emit& emit) 
     case RouteRepair::Action::nothing: return;
     case RouteRepair::Action::ask_gateways:
       log::warn("routes.report_wanted");
-      emit({{}, {report_wanted(every_gateway, 0)}});
+      emit({{}, {report_wanted(every_gateway, 0, Way::by_every_broker)}});
       return;
     case RouteRepair::Action::mark_refilled:
       // Should it fail, the next lookup is incomplete again, and all this happens once more.
@@ -166,11 +166,11 @@ void Courier::forget_route(const Unreachable& unreachable, Instant now, const Em
   // A stale route that stays is found again by the next delivery.
   if (const Status removed = routes_.remove(unreachable.gateway, users); !removed)
     log::warn("routes.remove_failed", {{"detail", removed.error().detail}});
-  // The gateway may live: another broker knows it, or this one, just restarted, knows it by now. Asked
-  // after the removal it reports its users, and the routes are back.
+  // The gateway may live: another broker knows it, or this one, just restarted, knows it by now.
+  // Asked after the removal it reports its users, and the routes are back.
   std::vector<PackedDelivery> questions;
   for (std::uint64_t lane = 0; lane < lanes_; ++lane)
-    questions.push_back(report_wanted(unreachable.gateway, lane));
+    questions.push_back(report_wanted(unreachable.gateway, lane, Way::by_key));
   emit({{}, std::move(questions)});
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/assert.h"
@@ -17,29 +18,31 @@ class Packer {
  public:
   explicit Packer(std::uint64_t lanes) : lanes_(lanes) {}
 
-  void add(InstanceId gateway, std::uint64_t key, const DeliveryItem& item) {
-    const std::uint64_t lane = key % lanes_;
+  void add(InstanceId gateway, std::uint64_t key, const DeliveryItem& item, Way way) {
+    const Address to{gateway, way == Way::by_key ? key % lanes_ : 0, way};
     const std::size_t bytes = item_fixed_bytes + item.users.size() * 8 + item.body.size();
-    append_delivery(item, message_with_room(gateway, lane, bytes).items);
+    append_delivery(item, message_with_room(to, bytes).items);
   }
 
   std::vector<PackedDelivery> take() { return std::move(messages_); }
 
  private:
-  PackedDelivery& message_with_room(InstanceId gateway, std::uint64_t lane, std::size_t bytes) {
-    const auto [found, is_new] = open_.try_emplace({gateway, lane}, messages_.size());
+  using Address = std::tuple<InstanceId, std::uint64_t, Way>;  // the number is a lane
+
+  PackedDelivery& message_with_room(const Address& to, std::size_t bytes) {
+    const auto [found, is_new] = open_.try_emplace(to, messages_.size());
     if (!is_new) {
       PackedDelivery& message = messages_[found->second];
       if (message.items.size() + bytes <= limits::delivery_body_max) return message;
       found->second = messages_.size();
     }
-    messages_.push_back({gateway, lane, {}});
+    messages_.push_back({std::get<0>(to), std::get<1>(to), {}, std::get<2>(to)});
     return messages_.back();
   }
 
   std::uint64_t lanes_;
   std::vector<PackedDelivery> messages_;
-  std::map<std::pair<InstanceId, std::uint64_t>, std::size_t> open_;  // the message that has room
+  std::map<Address, std::size_t> open_;  // the message that has room
 };
 
 DeliveryItem item_of(const Delivery& delivery) {
@@ -61,14 +64,15 @@ void add_by_route(const Delivery& delivery, const RouteOf& route_of, Packer& pac
   for (auto& [gateway, users] : shares) {
     item.skip_device = users[0] == delivery.users[0] ? delivery.skip_device : DeviceId{};
     item.users = std::move(users);
-    packer.add(gateway, delivery.key, item);
+    packer.add(gateway, delivery.key, item, Way::by_key);
   }
 }
 
 void add_for_all(const Delivery& delivery, Packer& packer) {
   DeliveryItem item = item_of(delivery);
   item.users = delivery.users;
-  packer.add(every_gateway, delivery.key, item);
+  const bool for_gateways = delivery.reach == Reach::every_gateway;
+  packer.add(every_gateway, delivery.key, item, for_gateways ? Way::by_every_broker : Way::by_key);
 }
 
 }  // namespace

@@ -12,11 +12,16 @@ namespace parley {
 
 inline constexpr InstanceId every_gateway{0};
 
+// By the broker that the key chooses, in order with what else has it; or by every broker, so that
+// no gateway misses it and most are told twice: for what only gateways themselves hear.
+enum class Way : std::uint8_t { by_key, by_every_broker };
+
 // A body of a `deliver` envelope (proto/delivery.h) and where it goes.
 struct PackedDelivery {
   InstanceId gateway;
   std::uint64_t key = 0;
   std::string items;
+  Way way = Way::by_key;
 };
 
 // Deliveries with the same key must travel one way, and the bus chooses the way by the key of a

@@ -18,7 +18,10 @@ Runner::Runner(Loop& loop, RunnerOptions options, const std::function<Stores()>&
                               std::string_view body) { consumer_->reply(request, header, body); },
           .on_delivery =
               [this](const PackedDelivery& message) {
-                consumer_->deliver(message.gateway, message.key, message.items);
+                if (message.way == Way::by_every_broker)
+                  consumer_->announce(message.items);
+                else
+                  consumer_->deliver(message.gateway, message.key, message.items);
               }},
       metrics);
   consumer_ = std::make_unique<Consumer>(

@@ -42,7 +42,7 @@ TEST(RequestReply, DeliveriesReachTheirGatewayOrComeBack) {
   EXPECT_EQ(worker.unreachable[0].second, "for nobody");
 }
 
-TEST(RequestReply, ADeliveryToAllReachesAGatewayThatOneBrokerDoesNotKnow) {
+TEST(RequestReply, AnAnnouncementReachesAGatewayThatOneBrokerDoesNotKnow) {
   Rig rig;
   const auto first = rig.start_broker("b1");
   const auto second = rig.start_broker("b2");
@@ -52,7 +52,7 @@ TEST(RequestReply, ADeliveryToAllReachesAGatewayThatOneBrokerDoesNotKnow) {
   Asker at_second(rig.loop, rig.metrics, "gateway-2", {rig.gateway_endpoint("b2")});
   // One by one until the worker is registered at both; each has the same key.
   EXPECT_TRUE(run_until(rig.loop, 5s, [&] {
-    worker.consumer.deliver(InstanceId{}, 7, "for all");
+    worker.consumer.announce("for all");
     return !at_first.deliveries.empty() && !at_second.deliveries.empty();
   })) << at_first.deliveries.size() << " and " << at_second.deliveries.size();
 }

@@ -109,6 +109,17 @@ TEST(Fanout, NoticesToGatewaysReachAllOfThem) {
   const auto packed = pack(std::vector{replaced}, &found, 1);
   ASSERT_EQ(packed.size(), 1u);
   EXPECT_EQ(packed[0].gateway, every_gateway);
+  EXPECT_EQ(packed[0].way, Way::by_every_broker);
+}
+
+TEST(Fanout, WithoutRoutesAMessageGoesToEveryGatewayButOnlyOnce) {
+  Delivery replaced = message(10, "x", {ann}, DeviceId{});
+  replaced.reach = Reach::every_gateway;
+  const auto packed = pack(std::vector{message(10, "a"), replaced}, nullptr, 1);
+  ASSERT_EQ(packed.size(), 2u);
+  EXPECT_EQ(packed[0].gateway, every_gateway);
+  EXPECT_EQ(packed[0].way, Way::by_key);
+  EXPECT_EQ(packed[1].way, Way::by_every_broker);
 }
 
 TEST(Fanout, OneConversationAlwaysTravelsInOneLane) {
