@@ -14,7 +14,8 @@ struct BenchOptions {
   PrivateCluster::Options cluster;
   unsigned pairs = 5;
   unsigned controls = 3;
-  double seconds = 3;  // of each measurement
+  double seconds = 3;     // of each measurement
+  std::string only = {};  // the one bar of several that is measured; empty: all
 };
 
 enum class Outcome { met, missed };

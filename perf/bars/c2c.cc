@@ -42,6 +42,7 @@ class C2cBench {
 
  private:
   Result<Outcome> bar(const Bar& bar, const Measure& measured, const Measure& baseline) {
+    if (!options_.only.empty() && options_.only != bar.name) return Outcome::met;
     details_ = Json::object();
     PARLEY_TRY(const auto pairs, measure_pairs(options_.pairs, measured, baseline));
     PARLEY_TRY(const auto control, measure_pairs(options_.controls, baseline, baseline));

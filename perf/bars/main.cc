@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
     sub.add_option("--seconds", options.seconds, "Of each measurement")
         ->capture_default_str()
         ->check(CLI::Range(0.2, 3'600.0));
+    sub.add_option("--only", options.only, "Measure just this bar, like c2c.idle_ack");
     sub.add_option("--brokers", options.cluster.brokers)
         ->capture_default_str()
         ->check(CLI::Range(1u, 64u));
