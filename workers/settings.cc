@@ -34,9 +34,9 @@ void WorkerSettings::declare(Config& config) {
                 "Argon2id: memory of each hash.");
   config.number("login.hash_threads", &hash_threads, 0, 64,
                 "Passwords hashed at once; 0: one per core. Never more than one per core.");
-  config.number("limits.requests_in_flight", &login.requests_in_flight_max, 1, 10'000,
+  config.number("login.requests_in_flight", &login.requests_in_flight_max, 1, 10'000,
                 "Told to clients at login; as in the gateways' configuration.");
-  config.number("limits.ping_every_ms", &login.ping_every_ms, 1'000, 3'600'000,
+  config.number("login.ping_every_ms", &login.ping_every_ms, 1'000, 3'600'000,
                 "Told to clients at login; as in the gateways' configuration.");
   config.text("metrics.listen", &metrics_listen,
               "Address for Prometheus, like 127.0.0.1:9102; empty: none.");
