@@ -30,13 +30,6 @@ void forbid_core_dumps() {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
-void raise_file_limit() {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
-
 std::optional<log::Level> level_named(const std::string& name) {
   if (name == "debug") return log::Level::debug;
   if (name == "info") return log::Level::info;
@@ -78,6 +71,13 @@ int configure(const CommandLine& line, const ProcessInfo& info, Config& config,
 }
 
 }  // namespace
+
+void raise_file_limit() {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
 
 const char* version() { return PARLEY_VERSION; }
 

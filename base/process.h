@@ -29,6 +29,9 @@ struct ProcessInfo {
 int run_process(int argc, char** argv, const ProcessInfo& info, Config& config,
                 std::vector<std::string>* arguments, const std::function<int()>& body);
 
+// Raises this process' limit of open files to its hard maximum. run_process does it by itself.
+void raise_file_limit();
+
 // "0.1.0", from the build.
 const char* version();
 

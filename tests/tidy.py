@@ -29,8 +29,8 @@ CONFINED = {
     r"^zmq": ["bus/zmq_socket.h", "bus/zmq_socket.cc", "bus/uv_socket.cc", "tests/integration/bus/",
               "perf/"],
     r"^uv\.h": ["base/loop.cc", "bus/uv_socket.cc", "gateway/listener.cc", "gateway/connection.cc",
-                "gateway/tcp.cc", "client/connection.cc", "tests/integration/bus/", "perf/"],
-    r"^(pqxx|libpq-fe)": ["store/pg/", "tests/support/", "tests/integration/store/", "perf/"],
+                "client/connection.cc", "tests/integration/bus/", "perf/"],
+    r"^libpq-fe": ["store/pg/", "tests/support/", "tests/integration/store/", "perf/"],
     r"^hiredis": ["store/redis/", "tests/support/", "tests/integration/store/"],
     r"^sodium": ["proto/noise.cc", "workers/password_hash.cc", "workers/tokens.cc", "perf/",
                  "tests/unit/proto/"],
@@ -38,8 +38,8 @@ CONFINED = {
     r"^prometheus": ["base/metrics.cc"],
     r"^toml\+\+": ["base/config.cc"],
     r"^CLI/": ["base/process.cc", "cli/main.cc", "perf/"],
-    r"^sqlite3": ["client/sqlite_log.cc", "client/local_log_sqlite.cc"],
-    r"^readline": ["cli/terminal.cc", "cli/line_editor.cc"],
+    r"^sqlite3": ["client/sqlite_log.cc"],
+    r"^readline": ["cli/terminal.cc"],
     r"^nlohmann": ["cli/", "tests/", "perf/"],
 }
 
@@ -141,7 +141,11 @@ def check_built(name):
 
 
 def check_lists():
-    """services.def ↔ workers/<name>.cc; README's folders ↔ folders."""
+    """services.def ↔ workers/<name>.cc; README's folders ↔ folders; CONFINED ↔ files."""
+    for header, places in CONFINED.items():
+        for place in places:
+            if not (ROOT / place).exists():
+                yield "tests/tidy.py", 1, f"{header} is confined to {place}, which is gone"
     services = re.findall(r"PARLEY_SERVICE\((\w+),", (ROOT / "proto/services.def").read_text())
     for service in services[1:] if services and services[0] == "name" else services:
         if not list((ROOT / "workers").glob(f"{service}*.cc")):

@@ -1,6 +1,5 @@
 // parley-bench: measures a bar of the design. Exit codes: 0 met, 1 missed, or something was lost, 2
 // usage.
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -25,13 +24,6 @@ constexpr Bench benches[] = {
     {"gateway", "Bar 4: an encrypted echo, held against a plain one", bench_gateway},
     {"idle", "Bar 6: memory of an idle connection", bench_idle},
 };
-
-void allow_many_files() {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
 
 int run(int argc, char** argv) {
   BenchOptions options;
@@ -78,6 +70,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   parley::init_crypto();
-  parley::perf::allow_many_files();
+  parley::raise_file_limit();
   return parley::perf::run(argc, argv);
 }

@@ -1,7 +1,6 @@
 // parley-load: many clients that write to each other, and count. Prints one JSON object. Exit
 // codes: 0 everything sent was acknowledged, stored and delivered once and in order; 1 it was not;
 // 2 usage.
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -49,13 +48,6 @@ void declare_load(CLI::App& app, LoadOptions& options) {
   app.add_flag("--one-way", options.one_way, "Only the first of each pair writes");
 }
 
-void allow_many_files() {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
-
 int run(int argc, char** argv) {
   LoadOptions options;
   CLI::App app{"Load for a Parley, and an account of what became of it", "parley-load"};
@@ -81,6 +73,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   parley::init_crypto();
-  parley::perf::allow_many_files();
+  parley::raise_file_limit();
   return parley::perf::run(argc, argv);
 }
