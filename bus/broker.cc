@@ -28,7 +28,8 @@ void Broker::advance(Instant now) {
   dispatcher_.set_now(now);
 }
 
-void Broker::on_message(const PeerKey& from, std::string bytes, Instant now) {
+void Broker::on_message(const PeerKey& from, const Principal& who, std::string bytes,
+                        Instant now) {
   advance(now);
   const auto envelope = decode_envelope(bytes);
   if (!envelope) {
@@ -36,7 +37,7 @@ void Broker::on_message(const PeerKey& from, std::string bytes, Instant now) {
     return;
   }
   const EnvelopeHeader& header = envelope->header;
-  if (header.kind == EnvelopeKind::register_peer) return on_register(from, *envelope);
+  if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
   Peer* peer = peers_.find(from);
   if (peer != nullptr) peer->heard_at = now;
   if (header.kind == EnvelopeKind::status) return on_status(from);
@@ -105,8 +106,8 @@ void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string 
 
 // -- who is here
 
-void Broker::on_register(const PeerKey& from, const Envelope& envelope) {
-  auto candidate = read_registration(from, envelope, options_);
+void Broker::on_register(const PeerKey& from, const Principal& who, const Envelope& envelope) {
+  auto candidate = read_registration(from, who, envelope, options_);
   Status verdict;
   if (!candidate) {
     verdict = fail(candidate.error().code);

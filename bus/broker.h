@@ -20,6 +20,7 @@
 #include "bus/broker_types.h"
 #include "bus/dispatcher.h"
 #include "bus/peers.h"
+#include "bus/principal.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -30,8 +31,9 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // One ZeroMQ message. Malformed or misplaced ones are dropped and counted.
-  void on_message(const PeerKey& from, std::string bytes, Instant now);
+  // One envelope from that address; `who` is what the transport knows of its sender. Malformed or misplaced
+  // ones are dropped and counted.
+  void on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now);
   // A send to that address found nobody there: the peer is dead.
   void on_unreachable(const PeerKey& peer, Instant now);
   // Some connection was lost, ZeroMQ does not say whose: pings everybody, so that sending to the dead one
@@ -60,7 +62,7 @@ class Broker {
 
  private:
   void advance(Instant now);
-  void on_register(const PeerKey& from, const Envelope& envelope);
+  void on_register(const PeerKey& from, const Principal& who, const Envelope& envelope);
   void on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string bytes);
   void on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_request(Peer& gateway, const EnvelopeHeader& header, std::string bytes);

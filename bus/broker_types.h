@@ -37,13 +37,21 @@ struct BrokerOptions {
   std::uint32_t retry_hint_ms = 200;           // in retry_later
 };
 
-// The socket that a peer is connected to; it decides the role that the peer may have.
+// The socket that a peer is connected to: gateways, business systems and operators on one, workers on the
+// other.
 enum class Side : std::uint8_t { gateways, workers };
+
+// How its connections are protected. Each (side, protection) is a ZeroMQ socket of its own.
+enum class Protection : std::uint8_t {
+  none,  // ipc:// behind a file's mode, or a network that is trusted with everything
+  curve  // encrypted, both ends known by their keys
+};
 
 // A peer's address. The identity is chosen by ZeroMQ or the peer, a fresh one for each connection.
 struct PeerKey {
   Side side = Side::gateways;
   std::string identity;
+  Protection protection = Protection::none;
   friend bool operator==(const PeerKey&, const PeerKey&) = default;
 };
 
@@ -91,6 +99,7 @@ struct BrokerOutput {
 template <>
 struct std::hash<parley::PeerKey> {
   std::size_t operator()(const parley::PeerKey& key) const noexcept {
-    return std::hash<std::string>{}(key.identity) + static_cast<std::size_t>(key.side);
+    return std::hash<std::string>{}(key.identity) + 2 * static_cast<std::size_t>(key.side) +
+           static_cast<std::size_t>(key.protection);
   }
 };

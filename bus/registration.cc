@@ -38,7 +38,7 @@ Result<WorkerState> read_worker(const wire::RegisterPeer& wish, const BrokerOpti
 
 }  // namespace
 
-Result<Peer> read_registration(const PeerKey& from, const Envelope& envelope,
+Result<Peer> read_registration(const PeerKey& from, const Principal& who, const Envelope& envelope,
                                const BrokerOptions& options) {
   wire::RegisterPeer wish;
   if (!wish.ParseFromArray(envelope.body.data(), static_cast<int>(envelope.body.size())))
@@ -53,6 +53,8 @@ Result<Peer> read_registration(const PeerKey& from, const Envelope& envelope,
   const bool is_worker = from.side == Side::workers;
   if (wish.role() != (is_worker ? wire::PEER_ROLE_WORKER : wire::PEER_ROLE_GATEWAY))
     return fail(Errc::bad_request, "role");
+  if (!who.roles.has(is_worker ? Role::worker : Role::gateway) || !who.may_be_called(peer.name))
+    return fail(Errc::refused, "not with this key");
   if (is_worker) {
     PARLEY_TRY(peer.worker, read_worker(wish, options));
   }

@@ -8,7 +8,7 @@
 #include <deque>
 
 #include "gateway/id_map.h"
-#include "gateway/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace parley {
 

@@ -10,7 +10,7 @@
 
 #include "base/loop.h"
 #include "base/result.h"
-#include "gateway/token_bucket.h"
+#include "base/token_bucket.h"
 
 struct uv_stream_s;
 

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "gateway/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace parley {
 

@@ -128,7 +128,7 @@ Session::Action Session::on_request(const Frame& frame, Instant now, std::string
 }
 
 std::optional<Errc> Session::objection(const VerbInfo& verb, const Frame& frame) const {
-  if (verb.caller == Caller::gateway) return Errc::unsupported;
+  if (verb.caller == Caller::gateway || verb.caller == Caller::business) return Errc::unsupported;
   const auto* ready = std::get_if<Ready>(&state_);
   if (verb.caller == Caller::user && ready == nullptr) return Errc::unauthenticated;
   if (verb.caller == Caller::anonymous && !std::holds_alternative<AwaitLogin>(state_))

@@ -18,13 +18,18 @@ bool is_known(std::uint8_t kind) {
     case EnvelopeKind::not_registered:
     case EnvelopeKind::ping:
     case EnvelopeKind::pong:
+    case EnvelopeKind::credit:
     case EnvelopeKind::request:
     case EnvelopeKind::reply:
     case EnvelopeKind::deliver:
     case EnvelopeKind::unreachable:
     case EnvelopeKind::batch:
     case EnvelopeKind::status:
-    case EnvelopeKind::status_reply: return true;
+    case EnvelopeKind::status_reply:
+    case EnvelopeKind::admin:
+    case EnvelopeKind::admin_reply:
+    case EnvelopeKind::trace_query:
+    case EnvelopeKind::trace_answer: return true;
   }
   return false;
 }

@@ -17,7 +17,9 @@ inline constexpr std::uint8_t envelope_version = 1;
 enum class EnvelopeKind : std::uint8_t {
   // peer → broker
   register_peer = 1,  // body: RegisterPeer (bus.proto)
-  drain = 2,          // "send me nothing new; I shall leave when I have answered what I hold"
+  // "send me nothing new; I shall leave when I have answered what I hold"; from a broker: an
+  // operator wants you to
+  drain = 2,
   bye = 3,            // "I hold nothing any more and leave now"
   // broker → peer
   registered = 8,      // body: Registered (bus.proto)
@@ -25,6 +27,9 @@ enum class EnvelopeKind : std::uint8_t {
   // both ways
   ping = 16,
   pong = 17,
+  // gateway or business system → broker: "so many deliveries of this registration are dealt with":
+  // id.number messages, target bytes, both counted from its start
+  credit = 18,
   // the way of a request
   request = 32,      // gateway → broker → worker
   reply = 33,        // worker → broker → gateway; `error` != 0: no body, see retry_after_ms
@@ -32,9 +37,14 @@ enum class EnvelopeKind : std::uint8_t {
   unreachable = 35,  // broker → worker: no gateway of that name is registered here (in `gateway`)
   // several envelopes for one receiver; body: bus/batch.h
   batch = 40,
-  // operators
-  status = 48,       // → broker, from any registered or unregistered peer
-  status_reply = 49  // broker →; body: BrokerStatus (bus.proto)
+  // operators; asked without registering
+  status = 48,        // → broker
+  status_reply = 49,  // broker →; body: BrokerStatus (bus.proto)
+  admin = 50,         // → broker; body: AdminRequest (bus.proto)
+  admin_reply = 51,   // broker →; body: AdminReply (bus.proto); error: an Errc, or 0
+  // what processes remember of recent requests (bus/flight_recorder.h)
+  trace_query = 52,  // broker → gateway or worker; body: TraceQuery (bus.proto)
+  trace_answer = 53  // → broker; body: TraceAnswer (bus.proto); id.number as in the query
 };
 
 // Who asked, and which of his requests: repeated requests carry the same.

@@ -26,7 +26,7 @@ enum class Notice : std::uint16_t {
 #undef PARLEY_NOTICE
 };
 
-enum class Caller : std::uint8_t { anonymous, user, gateway };
+enum class Caller : std::uint8_t { anonymous, user, gateway, business };
 enum class KeyRule : std::uint8_t { target, user, connection };
 enum class Receiver : std::uint8_t { client, gateway };
 

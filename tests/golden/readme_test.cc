@@ -108,6 +108,7 @@ std::string when(Caller caller) {
     case Caller::anonymous: return "before login";
     case Caller::user: return "logged in";
     case Caller::gateway: return "between gateways";
+    case Caller::business: return "business system";
   }
   return {};
 }

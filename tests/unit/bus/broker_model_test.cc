@@ -97,7 +97,7 @@ class Model {
 
  private:
   void give(const PeerKey& from, const EnvelopeHeader& header, std::string_view body = {}) {
-    broker_.on_message(from, encode(header, body), now_);
+    broker_.on_message(from, anybody(from.side), encode(header, body), now_);
   }
   void say(const PeerKey& from, EnvelopeKind kind) { give(from, {.kind = kind}); }
 
@@ -195,7 +195,8 @@ class Model {
     std::string bytes(random_.below(200), '\0');
     for (char& c : bytes) c = static_cast<char>(random_.next());
     if (!bytes.empty()) bytes[0] = 1;
-    with_worker([&](ModelWorker& w) { broker_.on_message(w.key, bytes, now_); });
+    with_worker(
+        [&](ModelWorker& w) { broker_.on_message(w.key, anybody(Side::workers), bytes, now_); });
   }
 
   void pass(Duration time) {

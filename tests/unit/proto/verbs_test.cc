@@ -58,9 +58,9 @@ TEST(VerbTable, BoundsBodiesByWhatAFrameCanCarry) {
     EXPECT_GT(info->body_max, 0U);
     constexpr std::size_t overhead = limits::frame_header_bytes + limits::tag_bytes;
     const std::size_t bound =
-        info->caller == Caller::gateway     ? limits::envelope_max - limits::envelope_header_bytes
-        : info->caller == Caller::anonymous ? limits::frame_before_login_max - overhead
-                                            : limits::frame_body_max;
+        info->caller == Caller::anonymous ? limits::frame_before_login_max - overhead
+        : info->caller == Caller::user    ? limits::frame_body_max
+                                          : limits::envelope_max - limits::envelope_header_bytes;
     EXPECT_LE(info->body_max, bound) << info->name;
   });
 }

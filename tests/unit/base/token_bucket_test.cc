@@ -1,4 +1,4 @@
-#include "gateway/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace parley::test {
 namespace {
