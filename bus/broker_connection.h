@@ -1,10 +1,9 @@
-// A gateway's or worker's connection to one broker: a DEALER of its own, its monitor, and the BrokerLink that
-// judges them. When the broker is lost the socket is closed and a new one with a new identity takes its
+// A gateway's or worker's connection to one broker: a DEALER of its own, its monitor, and the ConnectionCore
+// that decides what they do. When the broker is lost the socket is closed and a new one with a new identity takes its
 // place, so that nothing of the former life can arrive in the next. Thread: the loop's.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,7 +12,7 @@
 
 #include "base/loop.h"
 #include "base/result.h"
-#include "bus/broker_link.h"
+#include "bus/connection_core.h"
 #include "bus/uv_socket.h"
 #include "proto/envelope.h"
 
@@ -29,9 +28,7 @@ class BrokerConnection {
     std::string registration;   // encoded RegisterPeer
     InstanceId instance;
     std::optional<BootId> boot;  // nothing: a new one for each connection
-    // Messages that wait because ZeroMQ takes no more; more: send() drops the newest and says so. Unsent
-    // ones are dropped with the connection.
-    std::size_t outbox_max;
+    std::size_t outbox_max;      // connection_core.h
     AtLoss at_loss;
     int send_hwm = 1'000;
     int receive_hwm = 50'000;  // unread; more waits at the broker, within its bounds
@@ -47,21 +44,17 @@ class BrokerConnection {
 
   BrokerConnection(Loop& loop, ZmqContext& context, Options options, Handlers handlers);
 
-  // Goes out before the loop blocks. False: the outbox is full, nothing was taken.
-  bool send(std::string bytes);
+  // Goes out before the loop blocks. False: so many wait already (at most outbox_max), nothing was taken.
+  bool send(std::string bytes, std::size_t waiting_max);
+  bool send(std::string bytes) { return send(std::move(bytes), options_.outbox_max); }
   // Stays as it is now, but if it is not registered it will not be.
   void register_no_more();
   // Says BYE behind everything that was sent, and falls silent: no handler is called any more. What ZeroMQ
   // has taken may go out for `linger` after destruction.
   void leave(Duration linger);
 
-  bool is_up() const { return link_.is_up(); }
-  bool is_registered() const { return link_.is_registered(); }
-  std::uint64_t broker() const { return link_.broker(); }
-  // Counts connections; answers for an earlier one are of no use.
-  std::uint64_t epoch() const { return epoch_; }
-  std::size_t outbox_size() const { return outbox_.size(); }
-  const std::string& endpoint() const { return options_.endpoint; }
+  bool is_up() const { return core_.is_up(); }
+  std::uint64_t broker() const { return core_.broker(); }
 
  private:
   void open();
@@ -70,22 +63,15 @@ class BrokerConnection {
   bool flush(ZmqSocket& socket);
   void lose();
   void tick();
-  void perform(BrokerLink::Step step);
-  void register_us();
+  void perform(ConnectionCore::Change change);
 
   Loop& loop_;
   ZmqContext& context_;
   Options options_;
   Handlers handlers_;
-  BrokerLink link_;
-  BootId boot_;
-  std::uint64_t epoch_ = 0;
-  std::deque<std::string> outbox_;
+  ConnectionCore core_;
   ZmqMessage incoming_;
   std::string outgoing_;
-  bool reopen_ = false;
-  bool may_register_ = true;
-  bool left_ = false;
   std::unique_ptr<UvSocket> socket_;
   std::unique_ptr<UvSocket> monitor_;
   Timer ticks_;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "bus/broker_connection.h"
-#include "bus/rendezvous.h"
+#include "bus/consumer_core.h"
 #include "proto/bus.pb.h"
 #include "proto/limits.h"
 
@@ -13,10 +13,6 @@ namespace {
 
 constexpr Duration drain_check_every = 10ms;
 constexpr Duration goodbye_linger = 1s;
-// Deliveries are hints: when so many messages wait for a broker the newest delivery is dropped, so
-// that the rest of the outbox is for replies, which credit bounds.
-constexpr std::size_t waiting_deliveries_max = 8'192;
-constexpr std::size_t outbox_slack = 64;
 
 std::string registration(const ConsumerOptions& options) {
   wire::RegisterPeer body;
@@ -33,29 +29,18 @@ std::string registration(const ConsumerOptions& options) {
 
 struct Consumer::Impl {
   Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handlers_in, Metrics& metrics);
-  void connect(const std::string& endpoint, std::uint32_t via);
-  void on_message(std::uint32_t via, const EnvelopeHeader& header, std::string bytes);
-  void reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
-  void deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
-  void announce(std::string_view items);
-  void deliver_by(BrokerConnection& connection, std::string bytes);
-  BrokerConnection* chosen(std::uint64_t key);
+  void connect(const std::string& endpoint, std::size_t broker);
+  void on_message(std::size_t broker, const EnvelopeHeader& header, std::string bytes);
+  void perform();
+  void drain(Duration limit, std::function<void()> done);
   void check_drained();
-  void leave();
-
-  struct Link {
-    std::unique_ptr<BrokerConnection> connection;
-    std::size_t unanswered = 0;  // of the present epoch
-  };
 
   Loop& loop;
   ConsumerOptions options;
   Handlers handlers;
+  ConsumerCore core;
   ZmqContext context;
-  std::vector<Link> links;
-
-  bool draining = false;
-  Instant drain_until;
+  std::vector<std::unique_ptr<BrokerConnection>> connections;
   std::function<void()> drained;
   Timer drain_timer;
 
@@ -67,6 +52,7 @@ Consumer::Impl::Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handler
     : loop(loop_in),
       options(std::move(options_in)),
       handlers(std::move(handlers_in)),
+      core({.brokers = options.brokers.size(), .credit_messages = options.credit_messages}),
       drain_timer(loop, [this] { check_drained(); }),
       requests(metrics.counter("parley_consumer_requests_total", "requests received")),
       replies(metrics.counter("parley_consumer_replies_total", "replies sent")),
@@ -77,12 +63,12 @@ Consumer::Impl::Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handler
                                          "deliveries dropped: no broker, or too many waiting")),
       unreachable(metrics.counter("parley_consumer_unreachable_total",
                                   "deliveries whose gateway is gone")) {
-  links.resize(options.brokers.size());
-  for (std::uint32_t via = 0; via < links.size(); ++via) connect(options.brokers[via], via);
+  connections.resize(options.brokers.size());
+  for (std::size_t i = 0; i < connections.size(); ++i) connect(options.brokers[i], i);
 }
 
-void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
-  links[via].connection = std::make_unique<BrokerConnection>(
+void Consumer::Impl::connect(const std::string& endpoint, std::size_t broker) {
+  connections[broker] = std::make_unique<BrokerConnection>(
       loop, context,
       BrokerConnection::Options{
           .endpoint = endpoint,
@@ -90,34 +76,28 @@ void Consumer::Impl::connect(const std::string& endpoint, std::uint32_t via) {
           .registration = registration(options),
           .instance = instance_id(options.instance),
           .boot = std::nullopt,  // a new connection is a new incarnation: the former holds nothing
-          .outbox_max = waiting_deliveries_max + options.credit_messages + outbox_slack,
+          .outbox_max = core.outbox_max(),
           .at_loss = BrokerConnection::AtLoss::drop},  // requests that go elsewhere now
       BrokerConnection::Handlers{
           .on_up =
-              [this, via] {
-                links[via].unanswered = 0;
-                if (draining)  // the REGISTER was on its way
-                  links[via].connection->send(
-                      encode(EnvelopeHeader{.kind = EnvelopeKind::drain}, {}));
+              [this, broker] {
+                core.on_up(broker, connections[broker]->broker());
+                perform();
               },
           .on_leaving = [] {},
-          .on_down = [this, via] { links[via].unanswered = 0; },
-          .on_message = [this, via](
+          .on_down = [this, broker] { core.on_down(broker); },
+          .on_message = [this, broker](
                             const EnvelopeHeader& header,
-                            std::string bytes) { on_message(via, header, std::move(bytes)); },
+                            std::string bytes) { on_message(broker, header, std::move(bytes)); },
           .is_alive = handlers.is_alive ? handlers.is_alive : [] { return true; }});
 }
 
-void Consumer::Impl::on_message(std::uint32_t via, const EnvelopeHeader& header,
+void Consumer::Impl::on_message(std::size_t broker, const EnvelopeHeader& header,
                                 std::string bytes) {
   if (header.kind == EnvelopeKind::request) {
     requests.add();
-    ++links[via].unanswered;
     bytes.erase(0, limits::envelope_header_bytes);
-    handlers.on_request(BusRequest{.header = header,
-                                   .body = std::move(bytes),
-                                   .via = via,
-                                   .via_epoch = links[via].connection->epoch()});
+    handlers.on_request(core.on_request(broker, header, std::move(bytes)));
   } else if (header.kind == EnvelopeKind::unreachable) {
     unreachable.add();
     handlers.on_unreachable(header.id.gateway,
@@ -125,64 +105,30 @@ void Consumer::Impl::on_message(std::uint32_t via, const EnvelopeHeader& header,
   }
 }
 
-void Consumer::Impl::reply(const BusRequest& request, EnvelopeHeader header,
-                           std::string_view body) {
-  Link& link = links[request.via];
-  if (request.via_epoch != link.connection->epoch() || !link.connection->is_registered()) {
-    stale_replies.add();  // that broker has given the request to somebody else
-    return;
+void Consumer::Impl::perform() {
+  for (auto& [broker, what, bytes, waiting_max] : core.take_sends()) {
+    const bool sent = connections[broker]->send(std::move(bytes), waiting_max);
+    switch (what) {
+      case ConsumerCore::What::reply: (sent ? replies : stale_replies).add(); break;
+      case ConsumerCore::What::delivery: (sent ? deliveries : deliveries_dropped).add(); break;
+      case ConsumerCore::What::control: break;
+    }
   }
-  --link.unanswered;
-  header.kind = EnvelopeKind::reply;
-  header.id = request.header.id;
-  header.verb = request.header.verb;
-  header.trace = request.header.trace;
-  if (link.connection->send(encode(header, body)))
-    replies.add();
-  else
-    stale_replies.add();
 }
 
-BrokerConnection* Consumer::Impl::chosen(std::uint64_t key) {
-  BrokerConnection* best = nullptr;
-  std::uint64_t best_weight = 0;
-  for (const Link& link : links) {
-    if (!link.connection->is_registered()) continue;
-    const std::uint64_t weight = rendezvous_weight(link.connection->broker(), key);
-    if (best != nullptr && weight <= best_weight) continue;
-    best = link.connection.get();
-    best_weight = weight;
-  }
-  return best;
-}
-
-void Consumer::Impl::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
-  const EnvelopeHeader header{
-      .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
-  BrokerConnection* best = chosen(key);
-  if (best == nullptr) return deliveries_dropped.add();
-  deliver_by(*best, encode(header, items));
-}
-
-void Consumer::Impl::announce(std::string_view items) {
-  for (const Link& link : links)
-    if (link.connection->is_registered())
-      deliver_by(*link.connection, encode({.kind = EnvelopeKind::deliver}, items));
-}
-
-void Consumer::Impl::deliver_by(BrokerConnection& connection, std::string bytes) {
-  if (connection.outbox_size() >= waiting_deliveries_max) return deliveries_dropped.add();
-  connection.send(std::move(bytes));
-  deliveries.add();
+void Consumer::Impl::drain(Duration limit, std::function<void()> done) {
+  drained = std::move(done);
+  for (const auto& connection : connections) connection->register_no_more();
+  core.drain(loop.now() + limit);
+  perform();
+  // Requests that are on their way while DRAIN travels still arrive within the first interval.
+  drain_timer.every(drain_check_every);
 }
 
 void Consumer::Impl::check_drained() {
-  const bool answered =
-      std::ranges::all_of(links, [](const Link& link) { return link.unanswered == 0; });
-  const bool finished = answered && (!handlers.is_idle || handlers.is_idle());
-  if (!finished && loop.now() < drain_until) return;
+  if (!core.is_drained(!handlers.is_idle || handlers.is_idle(), loop.now())) return;
   drain_timer.stop();
-  for (const Link& link : links) link.connection->leave(goodbye_linger);
+  for (const auto& connection : connections) connection->leave(goodbye_linger);
   const auto done = std::exchange(drained, nullptr);
   if (done) done();
 }
@@ -193,31 +139,26 @@ Consumer::Consumer(Loop& loop, ConsumerOptions options, Handlers handlers, Metri
 Consumer::~Consumer() = default;
 
 void Consumer::reply(const BusRequest& request, EnvelopeHeader header, std::string_view body) {
-  impl_->reply(request, header, body);
+  if (!impl_->core.reply(request, header, body)) impl_->stale_replies.add();
+  impl_->perform();
 }
 
 void Consumer::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
-  impl_->deliver(gateway, key, items);
+  if (!impl_->core.deliver(gateway, key, items)) impl_->deliveries_dropped.add();
+  impl_->perform();
 }
 
-void Consumer::announce(std::string_view items) { impl_->announce(items); }
+void Consumer::announce(std::string_view items) {
+  impl_->core.announce(items);
+  impl_->perform();
+}
 
 void Consumer::drain(Duration limit, std::function<void()> done) {
-  if (std::exchange(impl_->draining, true)) return;
-  impl_->drained = std::move(done);
-  impl_->drain_until = impl_->loop.now() + limit;
-  for (const auto& link : impl_->links) {
-    link.connection->register_no_more();
-    if (link.connection->is_registered())
-      link.connection->send(encode(EnvelopeHeader{.kind = EnvelopeKind::drain}, {}));
-  }
-  // Requests that are on their way while DRAIN travels still arrive within the first interval.
-  impl_->drain_timer.every(drain_check_every);
+  if (!impl_->core.is_draining()) impl_->drain(limit, std::move(done));
 }
 
 bool Consumer::healthy() const {
-  return std::ranges::any_of(impl_->links,
-                             [](const auto& link) { return link.connection->is_up(); });
+  return std::ranges::any_of(impl_->connections, [](const auto& c) { return c && c->is_up(); });
 }
 
 }  // namespace parley

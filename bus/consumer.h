@@ -1,6 +1,6 @@
 // The worker's side of the bus: registers its services with every broker of its list, receives requests
 // within the credit it granted, sends replies and deliveries. Thread: the loop's; not to be destroyed from
-// within one of its handlers.
+// within one of its handlers. Core (pure): consumer_core.h.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "bus/bus_request.h"
 #include "proto/envelope.h"
 #include "proto/verbs.h"
 
@@ -24,14 +25,6 @@ struct ConsumerOptions {
   std::vector<ServiceId> services;
   std::uint32_t credit_messages = 1'024;
   std::uint32_t credit_bytes = 8 << 20;
-};
-
-// A request as it came; `via` names the broker that waits for its answer.
-struct BusRequest {
-  EnvelopeHeader header;
-  std::string body;
-  std::uint32_t via = 0;
-  std::uint64_t via_epoch = 0;  // the connection it came over: an answer over a later one is lost
 };
 
 class Consumer {

@@ -1,0 +1,150 @@
+#include "bus/consumer_core.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "bus/rendezvous.h"
+
+namespace parley {
+namespace {
+
+using What = ConsumerCore::What;
+
+struct ConsumerTest : testing::Test {
+  Instant now{std::chrono::hours(1)};
+  ConsumerCore core{{.brokers = 2, .credit_messages = 5, .waiting_deliveries_max = 100}};
+
+  static std::uint64_t name(std::size_t broker) { return 1'000 + broker; }
+  void up(std::size_t broker) { core.on_up(broker, name(broker)); }
+  BusRequest request(std::size_t broker, std::uint64_t number) {
+    return core.on_request(broker, {.verb = 0x0201, .id = id(number), .trace = 7}, "body");
+  }
+  static RequestId id(std::uint64_t number) { return {InstanceId{1}, BootId{2}, number}; }
+  static EnvelopeHeader header_of(const ConsumerCore::Send& send) {
+    return decode_envelope(send.bytes)->header;
+  }
+  // A key whose first choice is that broker.
+  static std::uint64_t key_of(std::size_t broker) {
+    for (std::uint64_t key = 1;; ++key) {
+      const bool first = rendezvous_weight(name(0), key) > rendezvous_weight(name(1), key);
+      if (first == (broker == 0)) return key;
+    }
+  }
+};
+
+TEST_F(ConsumerTest, AnswersByTheBrokerThatAskedWithTheRequestsId) {
+  up(0);
+  up(1);
+  const BusRequest asked = request(1, 9);
+  EXPECT_EQ(core.unanswered(1), 1U);
+  EXPECT_TRUE(core.reply(asked, {.error = 3, .user = UserId{5}}, "answer"));
+  const auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 1U);
+  EXPECT_EQ(sends[0].broker, 1U);
+  EXPECT_EQ(sends[0].what, What::reply);
+  EXPECT_EQ(header_of(sends[0]), (EnvelopeHeader{.kind = EnvelopeKind::reply,
+                                                 .verb = 0x0201,
+                                                 .error = 3,
+                                                 .id = id(9),
+                                                 .user = UserId{5},
+                                                 .trace = 7}));
+  EXPECT_EQ(core.unanswered(1), 0U);
+}
+
+TEST_F(ConsumerTest, DropsAnswersToRequestsOfAFormerRegistration) {
+  up(0);
+  const BusRequest lost = request(0, 1);
+  core.on_down(0);
+  EXPECT_FALSE(core.reply(lost, {}, {}));
+  up(0);
+  const BusRequest fresh = request(0, 1);
+  EXPECT_FALSE(core.reply(lost, {}, {}));
+  EXPECT_EQ(core.unanswered(0), 1U) << "the stale answer was counted for the new registration";
+  EXPECT_TRUE(core.reply(fresh, {}, {}));
+  EXPECT_EQ(core.take_sends().size(), 1U);
+}
+
+TEST_F(ConsumerTest, SendsDeliveriesOfAKeyThroughItsFirstChoiceOfTheRegistered) {
+  EXPECT_FALSE(core.deliver(InstanceId{3}, key_of(0), "items"));
+  up(0);
+  up(1);
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items"));
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(1), "items"));
+  core.on_down(0);
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items"));
+  const auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 3U);
+  EXPECT_EQ(sends[0].broker, 0U);
+  EXPECT_EQ(sends[1].broker, 1U);
+  EXPECT_EQ(sends[2].broker, 1U);
+  EXPECT_EQ(header_of(sends[0]).kind, EnvelopeKind::deliver);
+  EXPECT_EQ(header_of(sends[0]).id.gateway, InstanceId{3});
+  EXPECT_EQ(header_of(sends[0]).key, key_of(0));
+}
+
+TEST_F(ConsumerTest, AnnouncesThroughEveryRegisteredBroker) {
+  up(0);
+  core.announce("items");
+  up(1);
+  core.announce("items");
+  const auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 3U);
+  EXPECT_EQ(sends[0].broker, 0U);
+  EXPECT_EQ(sends[2].broker, 1U);
+  EXPECT_EQ(header_of(sends[2]).id.gateway, InstanceId{});
+}
+
+TEST_F(ConsumerTest, LeavesRoomForAllRepliesBehindWaitingDeliveries) {
+  up(0);
+  const BusRequest asked = request(0, 1);
+  core.deliver(InstanceId{3}, 1, "items");
+  core.reply(asked, {}, {});
+  const auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 2U);
+  EXPECT_EQ(sends[0].waiting_max, 100U);
+  EXPECT_EQ(sends[1].waiting_max, core.outbox_max());
+  EXPECT_GE(core.outbox_max(), 100U + 5U) << "deliveries, and a reply for all of the credit";
+}
+
+TEST_F(ConsumerTest, IsDrainedWhenAllIsAnsweredAndNothingIsOnItsWay) {
+  up(0);
+  const BusRequest asked = request(0, 1);
+  core.drain(now + 8s);
+  auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 1U) << "only broker 0 is there";
+  EXPECT_EQ(header_of(sends[0]).kind, EnvelopeKind::drain);
+  EXPECT_FALSE(core.is_drained(true, now));
+  core.reply(asked, {}, {});
+  EXPECT_FALSE(core.is_drained(false, now));
+  EXPECT_TRUE(core.is_drained(true, now));
+}
+
+TEST_F(ConsumerTest, IsDrainedAtItsLimitWhateverIsUnanswered) {
+  up(0);
+  request(0, 1);
+  core.drain(now + 8s);
+  EXPECT_FALSE(core.is_drained(true, now + 7999ms));
+  EXPECT_TRUE(core.is_drained(true, now + 8s));
+}
+
+TEST_F(ConsumerTest, ALostBrokersRequestsHoldUpNoDrain) {
+  up(0);
+  request(0, 1);
+  core.drain(now + 8s);
+  core.on_down(0);
+  EXPECT_TRUE(core.is_drained(true, now));
+}
+
+TEST_F(ConsumerTest, TellsABrokerThatRegistersItOnlyNowThatItDrains) {
+  core.drain(now + 8s);
+  EXPECT_TRUE(core.take_sends().empty());
+  up(1);
+  const auto sends = core.take_sends();
+  ASSERT_EQ(sends.size(), 1U);
+  EXPECT_EQ(sends[0].broker, 1U);
+  EXPECT_EQ(header_of(sends[0]).kind, EnvelopeKind::drain);
+}
+
+}  // namespace
+}  // namespace parley
