@@ -189,6 +189,14 @@ void fill(wire::BrokerStatus::Peer& peer) {
   peer.set_silent_ms(5);
   peer.set_draining(true);
   peer.set_requests(6);
+  peer.set_waiting(7);
+  peer.set_deliveries(8);
+  peer.set_undelivered_messages(9);
+  peer.set_delivery_messages(10);
+  peer.set_deliveries_waiting(11);
+  peer.set_deliveries_dropped(12);
+  peer.set_credit_exhausted(13);
+  peer.set_encrypted(true);
 }
 
 void fill(wire::BrokerStatus::Service& service) {
@@ -200,6 +208,58 @@ void fill(wire::BrokerStatus::Service& service) {
   service.set_busy(5);
   service.set_redelivered(6);
   service.set_poisoned(7);
+  service.set_answered(8);
+  service.set_credit_exhausted(9);
+  service.set_retry_hint_ms(200);
+}
+
+void fill(wire::AdminReply::Poison& poison) {
+  poison.set_ticket(1);
+  poison.set_gateway(0x0102030405060708);
+  poison.set_boot(0x1112131415161718);
+  poison.set_number(2);
+  poison.set_verb("c2c.send");
+  poison.set_user(3);
+  poison.set_key(0x2122232425262728);
+  poison.set_trace(0x3132333435363738);
+  poison.set_bytes(4);
+  poison.set_parked_ms_ago(5);
+}
+
+void fill(wire::TraceAnswer::Event& event) {
+  event.set_trace(0x3132333435363738);
+  event.set_at_us(1'700'000'000'000'000);
+  event.set_point("broker_sent");
+  event.set_verb(0x0201);
+  event.set_error(1);
+  event.set_attempt(2);
+  event.set_user(3);
+}
+
+void fill(wire::TraceAnswer& answer) {
+  answer.set_process("broker-1");
+  fill(*answer.add_events());
+}
+
+void add_admin(Samples& s) {
+  add<wire::AdminRequest::Drain>(s, [](auto& m) { m.set_peer("worker-1"); });
+  add<wire::AdminRequest::PoisonList>(s, [](auto&) {});
+  add<wire::AdminRequest::PoisonRetry>(s, [](auto& m) { m.add_tickets(1); });
+  add<wire::AdminRequest::PoisonDrop>(s, [](auto& m) { m.add_tickets(2); });
+  add<wire::AdminRequest>(s, [](auto& m) { m.mutable_drain()->set_peer("worker-1"); });
+  add<wire::AdminReply::Poison>(s, [](auto& m) { fill(m); });
+  add<wire::AdminReply>(s, [](auto& m) {
+    fill(*m.add_poison());
+    m.set_count(6);
+    m.set_asked(7);
+    fill(*m.mutable_trace());
+  });
+  add<wire::TraceQuery>(s, [](auto& m) {
+    m.set_trace(0x3132333435363738);
+    m.set_user(3);
+  });
+  add<wire::TraceAnswer::Event>(s, [](auto& m) { fill(m); });
+  add<wire::TraceAnswer>(s, [](auto& m) { fill(m); });
 }
 
 void add_bus(Samples& s) {
@@ -209,6 +269,9 @@ void add_bus(Samples& s) {
     m.add_services(2);
     m.set_credit_messages(1000);
     m.set_credit_bytes(1 << 20);
+    m.add_apps("app.payroll");
+    m.set_delivery_messages(4096);
+    m.set_delivery_bytes(16 << 20);
   });
   add<wire::Registered>(s, [](auto& m) {
     m.set_broker("broker-1");
@@ -224,6 +287,11 @@ void add_bus(Samples& s) {
     fill(*m.add_peers());
     fill(*m.add_services());
     m.set_late_replies(2);
+    m.set_boot(0x0102030405060708);
+    m.set_draining(true);
+    m.set_held(3);
+    m.set_held_bytes(4);
+    m.set_parked(5);
   });
 }
 
@@ -234,6 +302,7 @@ TEST(GoldenBytes, OfMessages) {
   add_c2c(computed);
   add_route(computed);
   add_bus(computed);
+  add_admin(computed);
   test::expect_same(test::parse_samples(test::source_file("tests/golden/messages.txt")), computed);
 }
 
