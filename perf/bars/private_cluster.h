@@ -3,29 +3,14 @@
 // else changed.
 #pragma once
 
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/family.h"
+#include "perf/temporary_directory.h"
 
 namespace parley::perf {
-
-// Removed when the object dies.
-class TemporaryDirectory {
- public:
-  static Result<TemporaryDirectory> make();
-  ~TemporaryDirectory();
-  TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 // Start it from the main thread: its processes die with the thread that started them.
 class PrivateCluster {

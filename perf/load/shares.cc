@@ -1,18 +1,15 @@
 #include "perf/load/shares.h"
 
 #include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <charconv>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
 #include "base/random.h"
 #include "client/address.h"
+#include "perf/child.h"
 #include "perf/cpu_time.h"
 #include "perf/load/accounts.h"
 #include "perf/load/share.h"
@@ -22,54 +19,8 @@ namespace {
 
 constexpr Duration connect_limit = 120s;
 
-// A line each way: the child says "ready", the parent when to begin, the child its tally or "error:
-// …".
-class Child {
- public:
-  static Child start(const std::function<std::string(Child&)>& body);
-  pid_t pid() const { return pid_; }
-  std::string read_line();
-  void write_line(const std::string& line);
-
- private:
-  Child(pid_t pid, int from, int to) : pid_(pid), from_(fdopen(from, "r")), to_(to) {}
-  pid_t pid_;
-  FILE* from_;
-  int to_;
-};
-
-Child Child::start(const std::function<std::string(Child&)>& body) {
-  std::array<int, 2> up{};
-  std::array<int, 2> down{};
-  if (pipe(up.data()) != 0 || pipe(down.data()) != 0) _exit(1);
-  const pid_t pid = fork();
-  if (pid != 0) {
-    close(up[1]);
-    close(down[0]);
-    return {pid, up[0], down[1]};
-  }
-  close(up[0]);
-  close(down[1]);
-  Child parent(getppid(), down[0], up[1]);
-  parent.write_line(body(parent));
-  _exit(0);
-}
-
-std::string Child::read_line() {
-  std::string line;
-  for (int c = 0; (c = fgetc(from_)) != EOF && c != '\n';) line += static_cast<char>(c);
-  return line;
-}
-
-void Child::write_line(const std::string& line) {
-  const std::string bytes = line + "\n";
-  for (std::size_t sent = 0; sent < bytes.size();) {
-    const ssize_t n = write(to_, bytes.data() + sent, bytes.size() - sent);
-    if (n <= 0) return;  // the other side is gone; its silence tells
-    sent += static_cast<std::size_t>(n);
-  }
-}
-
+// A line each way: the child says "ready", the parent when to begin, the child its tally or
+// "error: …".
 struct Plan {
   const LoadOptions& options;
   SocketAddress gateway;
@@ -158,9 +109,7 @@ Result<LoadReport> run_load(const LoadOptions& options) {
   std::vector<Child> children;
   for (const auto hand : deal(accounts, options.processes))
     children.push_back(Child::start([&](Child& parent) { return run_child(plan, hand, parent); }));
-  auto report = direct(children, options);
-  for (const Child& child : children) waitpid(child.pid(), nullptr, 0);
-  return report;
+  return direct(children, options);
 }
 
 std::string to_json(const LoadOptions& options, const LoadReport& report) {
