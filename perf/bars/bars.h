@@ -20,6 +20,7 @@ struct BenchOptions {
 
 enum class Outcome { met, missed };
 
+Result<Outcome> bench_broker(const BenchOptions& options);
 Result<Outcome> bench_c2c(const BenchOptions& options);
 Result<Outcome> bench_gateway(const BenchOptions& options);
 Result<Outcome> bench_idle(const BenchOptions& options);

@@ -20,6 +20,7 @@ struct Bench {
 };
 
 constexpr Bench benches[] = {
+    {"broker", "Bar 3: a request through the broker, held against zmq_proxy", bench_broker},
     {"c2c", "Bars 1 and 2: durable messages, held against PostgreSQL alone", bench_c2c},
     {"gateway", "Bar 4: an encrypted echo, held against a plain one", bench_gateway},
     {"idle", "Bar 6: memory of an idle connection", bench_idle},
