@@ -9,6 +9,8 @@
 
 #include <exception>
 
+#include "base/log.h"
+
 namespace parley {
 namespace {
 
@@ -62,6 +64,9 @@ Status Metrics::expose(const std::string& address) {
   } catch (const std::exception& e) {
     return fail(Errc::io, "metrics cannot listen on " + address + ": " + e.what());
   }
+  const std::string host = address.substr(0, address.rfind(':') + 1);
+  for (const int port : impl_->exposer->GetListeningPorts())
+    log::info("metrics.listening", {{"address", host + std::to_string(port)}});
   return {};
 }
 

@@ -64,7 +64,8 @@ class Metrics {
   // All metrics as text, as a scrape would see them.
   std::string text() const;
   // Answers scrapes of http://<address>/metrics from a thread of its own until this object dies.
-  // `address`: "127.0.0.1:9100"; port 0 takes a free one. io: it cannot be bound.
+  // `address`: "127.0.0.1:9100"; port 0 takes a free one, which the log names
+  // (metrics.listening). io: it cannot be bound.
   Status expose(const std::string& address);
 
  private:
