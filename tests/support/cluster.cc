@@ -26,6 +26,7 @@
 #include "cli/log_file.h"
 #include "cli/status_report.h"
 #include "tests/support/eventually.h"
+#include "tests/support/scrape.h"
 
 namespace parley::test {
 namespace {
@@ -320,7 +321,11 @@ void Cluster::cont(const std::string& name) {
 void Cluster::terminate(const std::string& name) {
   impl_->with_running(name, [this](Impl::Slot& slot) {
     slot.process->signal(slot.member.stop_signal);
-    impl_->wait_for_end(slot, stop_limit);
+    const bool clean =
+        eventually(stop_limit, [&] { return slot.process->poll_exit().has_value(); }) &&
+        slot.process->poll_exit()->ok();
+    EXPECT_TRUE(clean) << slot.member.child.name << " did not end well in time";
+    slot.process.reset();  // kills it if need be
   });
 }
 
@@ -400,6 +405,13 @@ std::string Cluster::redis(const std::vector<std::string>& words) {
 
 std::string Cluster::log(const std::string& name) const {
   return read_file(impl_->slot(name).member.log).value_or("");
+}
+
+double Cluster::metric(const std::string& name, const std::string& metric) const {
+  const auto address = metrics_address(log(name));
+  const auto value = address ? scrape(*address, metric) : std::nullopt;
+  EXPECT_TRUE(value) << name << " does not tell " << metric;
+  return value.value_or(0);
 }
 
 void Cluster::announce(const std::string& event) {

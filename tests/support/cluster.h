@@ -49,7 +49,7 @@ class Cluster {
   void kill9(const std::string& name);
   void stop(const std::string& name);
   void cont(const std::string& name);
-  // The orderly way out; waits for the end.
+  // The orderly way out; waits for the end, which must be a success.
   void terminate(const std::string& name);
   // After kill9 or terminate. A server answers when it returns.
   void start(const std::string& name);
@@ -72,6 +72,9 @@ class Cluster {
   std::string redis(const std::vector<std::string>& words);
   // Everything that a process has logged so far.
   std::string log(const std::string& name) const;
+  // A counter or gauge of a process whose environment has "PARLEY_METRICS_LISTEN=127.0.0.1:0", all
+  // its labels added up.
+  double metric(const std::string& name, const std::string& metric) const;
   // This error-level event may be logged.
   void announce(const std::string& event);
   // From now on no end of this process is unexpected.
