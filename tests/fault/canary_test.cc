@@ -42,12 +42,10 @@ class SwappedWorker {
 TEST(Canary, AWorkerThatAcknowledgesBeforeItCommitsIsCaught) {
   const SwappedWorker swapped("parley-worker-early-ack");
   FaultRunOptions options{.cluster = busy_cluster(),
-                          .chat = {},
-                          .victims = {"worker-1", "worker-2", "worker-3"},
-                          .pace = 500ms,
-                          .length = 5s};
+                          .nemesis = kill_in_turn({"worker-1", "worker-2", "worker-3"}, 500ms, 5s),
+                          .faults_min = 5};
   options.cluster.workers = 3;
-  const FaultRun run = run_with_kills(options);
+  const FaultRun run = run_with_faults(options);
   EXPECT_EQ(run.verdict.kind, Verdict::Kind::invalid);
   EXPECT_TRUE(run.verdict.has("A1")) << describe(run.verdict);
 }

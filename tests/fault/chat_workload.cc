@@ -1,6 +1,5 @@
 #include "tests/fault/chat_workload.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@ std::uint64_t next_op() {
 }
 
 constexpr Duration login_limit = 60s;
+constexpr Duration run_limit = 2h;
 constexpr Duration sending_limit = 30s;
 constexpr Duration settle_limit = 60s;
 constexpr Duration receipt_limit = 20s;
@@ -47,7 +47,7 @@ void ChatDevice::start() {
   const auto pin = client::parse_pin(cluster_.pin());
   ASSERT_TRUE(pin);
   synced_ = false;
-  was_ready_ = false;
+  is_ready_ = false;
   history_.add(monotonic_now(), who_.device, StreamBegan{});
   client_ = std::make_unique<client::Client>(network_, *pin, options_for(cluster_),
                                              client::Credentials{.name = who_.user,
@@ -129,10 +129,13 @@ void ChatDevice::on_receipt(const client::ReceiptMoved& moved) {
                            .read = moved.cursors.read});
 }
 
+// A gateway that says goodbye first is no loss.
 void ChatDevice::on_state(const client::StateChanged& state) {
-  if (state.phase == client::Phase::ready)
-    was_ready_ = true;
-  else if (was_ready_ && client_)
+  const bool was_ready = std::exchange(is_ready_, state.phase == client::Phase::ready);
+  if (is_ready_ || !was_ready || !client_) return;
+  if (state.why.code == Errc::going_away)
+    ++moves_;
+  else
     visible_errors_.push_back("connection lost: " + std::string(name_of(state.why.code)) + " " +
                               state.why.detail);
 }
@@ -155,28 +158,30 @@ ChatWorkload::~ChatWorkload() {
   for (const auto& device : devices_) device->stop();
 }
 
-bool ChatWorkload::run_until(Duration limit, const std::function<bool()>& condition) {
+bool ChatWorkload::wait_until(Duration limit, const std::function<bool()>& condition) {
   return client::run_until(loop_, limit, condition);
 }
 
 bool ChatWorkload::log_in() {
   const auto in_step = [](const auto& device) { return device->is_in_step(); };
   for (const auto& device : devices_) device->start();
-  return run_until(login_limit, [&] { return std::ranges::all_of(devices_, in_step); });
+  return wait_until(login_limit, [&] { return std::ranges::all_of(devices_, in_step); });
 }
 
-void ChatWorkload::run(Duration length) {
+bool ChatWorkload::run_until(const std::function<bool()>& condition) {
+  const Instant begin = monotonic_now();
   const unsigned users = 2 * options_.pairs;
   for (unsigned user = 0; user < users; ++user)
     writer(user).write_to(writer(user ^ 1).user(), options_.outbox);
-  run_until(length, [] { return false; });
-  ran_ += length;
+  const bool done = wait_until(run_limit, condition);
+  ran_ += monotonic_now() - begin;
+  return done;
 }
 
 bool ChatWorkload::finish_sending() {
   for (const auto& device : devices_) device->quiet();
   history_.add(monotonic_now(), "nemesis", Healed{});
-  return run_until(sending_limit, [&] {
+  return wait_until(sending_limit, [&] {
     return std::ranges::all_of(devices_, [](const auto& d) { return d->unacknowledged() == 0; });
   });
 }
@@ -227,7 +232,7 @@ bool ChatWorkload::receipts_have_stopped() {
     CursorMap now = cursors_of(cluster_);
     if (now == before) return true;
     before = std::move(now);
-    run_until(receipt_pause, [] { return false; });
+    wait_until(receipt_pause, [] { return false; });
   }
   return false;
 }
@@ -235,12 +240,12 @@ bool ChatWorkload::receipts_have_stopped() {
 bool ChatWorkload::settle() {
   restart();
   const std::map<ConversationId, Seq> heads = heads_of(cluster_);
-  const bool whole = run_until(settle_limit, [&] { return everybody_has(heads); });
+  const bool whole = wait_until(settle_limit, [&] { return everybody_has(heads); });
   const bool still = receipts_have_stopped();
   // A receipt's notice is a hint; a sync that begins after the last receipt is not.
   restart();
-  const bool seen = run_until(settle_limit, [&] { return everybody_has(heads); }) &&
-                    run_until(receipt_pause, [&] { return everybody_saw_receipts(); });
+  const bool seen = wait_until(settle_limit, [&] { return everybody_has(heads); }) &&
+                    wait_until(receipt_pause, [&] { return everybody_saw_receipts(); });
   record_synced(heads);
   dump_database(cluster_, history_);
   history_.add(monotonic_now(), "nemesis", Quiesced{});
@@ -255,14 +260,16 @@ std::vector<std::string> ChatWorkload::visible_errors() const {
   return all;
 }
 
-std::string ChatWorkload::figures() const {
-  perf::LatencyHistogram acks;
-  for (const auto& device : devices_) acks.add(device->acks());
-  const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
-  return fmt::format(
-      "acked {}, {:.0f}/s, p50 {:.1f} ms, p99 {:.1f} ms, slowest {:.0f} ms", acks.count(),
-      static_cast<double>(acks.count()) / std::chrono::duration<double>(ran_).count(),
-      ms(acks.at(0.5)), ms(acks.at(0.99)), ms(acks.max()));
+std::size_t ChatWorkload::moves_max() const {
+  std::size_t most = 0;
+  for (const auto& device : devices_) most = std::max(most, device->moves());
+  return most;
+}
+
+perf::LatencyHistogram ChatWorkload::acks() const {
+  perf::LatencyHistogram all;
+  for (const auto& device : devices_) all.add(device->acks());
+  return all;
 }
 
 }  // namespace parley::test

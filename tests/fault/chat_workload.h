@@ -47,6 +47,8 @@ class ChatDevice final : public client::Observer {
 
   // What a person would have noticed.
   const std::vector<std::string>& visible_errors() const { return visible_errors_; }
+  // How often it went to another gateway because its own said that it goes away.
+  std::size_t moves() const { return moves_; }
   const perf::LatencyHistogram& acks() const { return acks_; }
 
  private:
@@ -71,7 +73,8 @@ class ChatDevice final : public client::Observer {
   std::unique_ptr<client::Client> client_;
   UserId peer_;  // none: does not write
   bool synced_ = false;
-  bool was_ready_ = false;
+  bool is_ready_ = false;
+  std::size_t moves_ = 0;
   Seq last_;
   std::uint64_t written_ = 0;
   std::map<ClientMessageId, Open> open_;
@@ -86,8 +89,8 @@ class ChatWorkload {
 
   // Registers and logs in all devices. False: not within a minute.
   bool log_in();
-  // Chats for so long; call it after log_in.
-  void run(Duration length);
+  // Chats until the condition holds; call it after log_in. False: it does not within two hours.
+  bool run_until(const std::function<bool()>& condition);
   // Stops writing and waits until every message is acknowledged. False: some were not, within 30 s.
   bool finish_sending();
   // Restarts each device, so that it syncs from where it stands, until it has the whole log of its
@@ -96,14 +99,18 @@ class ChatWorkload {
   bool settle();
 
   History& history() { return history_; }
+  const History& history() const { return history_; }
   // What clients noticed, or nothing.
   std::vector<std::string> visible_errors() const;
-  // "acked 48211, 3214/s, p50 1.9 ms, p99 9.4 ms, slowest 1613 ms"
-  std::string figures() const;
+  // The most that one device moved.
+  std::size_t moves_max() const;
+  perf::LatencyHistogram acks() const;
+  // How long they have chatted.
+  Duration ran() const { return ran_; }
 
  private:
   ChatDevice& writer(unsigned user) { return *devices_[2 * user]; }
-  bool run_until(Duration limit, const std::function<bool()>& condition);
+  bool wait_until(Duration limit, const std::function<bool()>& condition);
   ConversationId conversation_of(unsigned device) const;
   bool everybody_has(const std::map<ConversationId, Seq>& heads) const;
   bool everybody_saw_receipts();

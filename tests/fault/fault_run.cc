@@ -1,13 +1,13 @@
 #include "tests/fault/fault_run.h"
 
-#include <gtest/gtest.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 
 #include "proto/channel.h"
-#include "tests/fault/killer.h"
+#include "tests/fault/fault_cost.h"
 
 namespace parley::test {
 namespace {
@@ -22,6 +22,31 @@ void keep(const History& history) {
   if (folder == nullptr) return;
   const Status saved = history.save(std::string(folder) + "/" + test_name() + ".jsonl");
   EXPECT_TRUE(saved) << saved.error().detail;
+}
+
+std::string figures(const perf::LatencyHistogram& acks) {
+  const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+  return fmt::format("p50 {:.1f} ms, p99 {:.1f} ms, slowest {:.0f} ms", ms(acks.at(0.5)),
+                     ms(acks.at(0.99)), ms(acks.max()));
+}
+
+std::vector<Fault> faults_in(const History& history) {
+  std::vector<Fault> faults;
+  for (const Event& event : history.events())
+    if (const auto* fault = std::get_if<Fault>(&event.what)) faults.push_back(*fault);
+  return faults;
+}
+
+void report(const FaultRun& run, const ChatWorkload& chat) {
+  const std::vector<Fault> faults = faults_in(chat.history());
+  fmt::print("{}: {} faults in {:.0f} s; {} acked, {}; {} awaited at a fault, {}; {}\n",
+             test_name(), faults.size(), std::chrono::duration<double>(chat.ran()).count(),
+             run.acks.count(), figures(run.acks), run.fault_cost.count(), figures(run.fault_cost),
+             describe(run.verdict));
+  for (const Fault& fault : faults)
+    if (fault.kind == "SIGSTOP")
+      fmt::print("  {} {}: {} before, {} after\n", fault.kind, fault.target, fault.before,
+                 fault.after);
 }
 
 }  // namespace
@@ -41,7 +66,7 @@ ClusterOptions busy_cluster() {
           "PARLEY_LIMITS_PER_ORIGIN_PRE_AUTH_MAX=0", "PARLEY_LIMITS_PER_ORIGIN_PER_SECOND=0"}};
 }
 
-FaultRun run_with_kills(const FaultRunOptions& options) {
+FaultRun run_with_faults(const FaultRunOptions& options) {
   init_crypto();
   FaultRun run;
   Cluster cluster(options.cluster);
@@ -51,23 +76,33 @@ FaultRun run_with_kills(const FaultRunOptions& options) {
   }
   ChatWorkload chat(cluster, options.chat);
   EXPECT_TRUE(chat.log_in());
-  Killer killer(cluster, options.victims, options.pace);
-  chat.run(options.length);
-  killer.stop();
-  run.everything_acknowledged = chat.finish_sending();
+  {
+    Nemesis nemesis(cluster, options.nemesis);
+    EXPECT_TRUE(chat.run_until([&] { return nemesis.is_done(); }));
+    run.everything_acknowledged = chat.finish_sending();
+    chat.history().merge(nemesis.faults());
+  }
   run.visible_errors = chat.visible_errors();
+  run.moves_max = chat.moves_max();
   EXPECT_TRUE(cluster.wait_ready());
   run.everybody_in_step = chat.settle();
-  chat.history().merge(killer.faults());
   keep(chat.history());
-  const double seconds = std::chrono::duration<double>(options.length).count();
+  run.acks = chat.acks();
+  run.fault_cost = acks_that_met_a_fault(chat.history());
+  const double seconds = std::chrono::duration<double>(chat.ran()).count();
   run.verdict =
       judge(chat.history(),
             {.acked = static_cast<std::size_t>(seconds * options.acked_per_second_min),
-             .effective_faults = static_cast<std::size_t>(options.length / options.pace) / 2});
-  std::printf("%s: %zu kills; %s; %s\n", test_name().c_str(), killer.kills(),
-              chat.figures().c_str(), describe(run.verdict).c_str());
+             .effective_faults = options.faults_min});
+  report(run, chat);
   return run;
+}
+
+void expect_unnoticed(const FaultRun& run) {
+  EXPECT_EQ(run.verdict.kind, Verdict::Kind::valid) << describe(run.verdict);
+  EXPECT_THAT(run.visible_errors, testing::IsEmpty());
+  EXPECT_TRUE(run.everything_acknowledged);
+  EXPECT_TRUE(run.everybody_in_step);
 }
 
 }  // namespace parley::test

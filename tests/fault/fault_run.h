@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/fault/chat_workload.h"
+#include "tests/fault/nemesis.h"
 #include "tests/support/history_check.h"
 
 namespace parley::test {
@@ -15,11 +16,11 @@ Duration fault_length();
 
 struct FaultRunOptions {
   ClusterOptions cluster;
-  ChatOptions chat;
-  std::vector<std::string> victims;
-  Duration pace;
-  Duration length = fault_length();
-  // What a run of this length must have had to prove anything.
+  ChatOptions chat = {};
+  // People chat until its end.
+  Nemesis::Script nemesis;
+  // What a run must have had to prove anything.
+  std::size_t faults_min;
   double acked_per_second_min = 100;
 };
 
@@ -28,10 +29,16 @@ struct FaultRun {
   std::vector<std::string> visible_errors;
   bool everything_acknowledged = false;
   bool everybody_in_step = false;
+  std::size_t moves_max = 0;  // of one device, to another gateway because its own went away
+  perf::LatencyHistogram acks;
+  perf::LatencyHistogram fault_cost;  // fault_cost.h
 };
 
 // Runs it and prints its figures. The history is kept in PARLEY_FAULT_HISTORY (a folder), if set.
-FaultRun run_with_kills(const FaultRunOptions& options);
+FaultRun run_with_faults(const FaultRunOptions& options);
+
+// Nothing lost, doubled or out of order; no error that a person sees; everybody has everything.
+void expect_unnoticed(const FaultRun& run);
 
 // Limits on single clients lifted, cheap password hashes: users who stand for many.
 ClusterOptions busy_cluster();
