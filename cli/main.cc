@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/process.h"
+#include "cli/ask.h"
 #include "cli/chat.h"
 #include "cli/demo.h"
 #include "cli/migrate.h"
@@ -104,6 +105,17 @@ std::function<int()> declare_send(CLI::App& app) {
   return [options] { return run_send(*options); };
 }
 
+std::function<int()> declare_ask(CLI::App& app) {
+  const auto options = std::make_shared<AskOptions>();
+  add_account(app, options->account);
+  app.add_option("app", options->app, "The service: app.NAME")->required();
+  app.add_option("text", options->text, "The request; - or nothing: standard input");
+  app.add_option("--timeout", options->seconds, "Seconds to wait for the answer")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  return [options] { return run_ask(*options); };
+}
+
 std::function<int()> declare_migrate(CLI::App& app) {
   const auto url = std::make_shared<std::string>();
   app.add_option("--database", *url, "PostgreSQL connection string")->required();
@@ -156,6 +168,7 @@ constexpr Command commands[] = {
     {"up", "Start everything on this machine and keep it running", declare_up, Shown::yes},
     {"chat", "Talk to somebody", declare_chat, Shown::yes},
     {"send", "Send one message", declare_send, Shown::yes},
+    {"ask", "Ask a service of the company's own", declare_ask, Shown::yes},
     {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
     {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
     {"key", "Make a server key, if there is none; print what clients pin", declare_key, Shown::yes},

@@ -8,7 +8,6 @@
 #include "base/process.h"
 #include "client/client.h"
 #include "client/sync_client.h"
-#include "cli/terminal_text.h"
 #include "proto/channel.h"
 #include "proto/limits.h"
 
@@ -25,17 +24,6 @@ int complain(const Error& error) {
 int usage(const char* what) {
   std::fprintf(stderr, "parley send: %s\n", what);
   return exit_usage;
-}
-
-// Standard input to its end; one byte more than allowed is enough to know that it is too long.
-std::string read_input() {
-  std::string text;
-  char buffer[4096];
-  std::size_t got = 0;
-  while (text.size() <= limits::text_max && (got = std::fread(buffer, 1, sizeof buffer, stdin)) > 0)
-    text.append(buffer, got);
-  if (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 std::optional<ClientMessageId> parse_id(std::string_view hex) {
@@ -124,16 +112,6 @@ class Sending : private client::Observer {
   client::Client client_;
 };
 
-Result<std::string> password_for(AccountInUse& account) {
-  PARLEY_TRY(const auto from_file, password_from_file());
-  if (from_file) return *from_file;
-  PARLEY_TRY(const auto identity, account.log->identity());
-  if (identity && !identity->device_token.empty()) return std::string();
-  const auto asked = ask_password("Password for " + printable(account.user) + ": ");
-  if (!asked) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
-  return *asked;
-}
-
 }  // namespace
 
 int run_send(const SendOptions& options) {
@@ -144,7 +122,7 @@ int run_send(const SendOptions& options) {
   const auto id = options.id.empty() ? client::new_message_id() : parse_id(options.id);
   if (!id) return usage("--id: 32 hex digits");
   const bool from_input = options.text.empty() || options.text == "-";
-  std::string text = from_input ? read_input() : options.text;
+  std::string text = from_input ? read_input(limits::text_max) : options.text;
   auto account = open_account(options.account);
   if (!account) return complain(account.error());
   auto password = password_for(*account);

@@ -160,11 +160,31 @@ Result<std::optional<std::string>> password_from_file() {
   return password;
 }
 
+Result<std::string> password_for(AccountInUse& account) {
+  PARLEY_TRY(const auto from_file, password_from_file());
+  if (from_file) return *from_file;
+  PARLEY_TRY(const auto identity, account.log->identity());
+  if (identity && !identity->device_token.empty()) return std::string();
+  const auto asked = ask_password("Password for " + printable(account.user) + ": ");
+  if (!asked) return fail(Errc::refused, "no password: set PARLEY_PASSWORD_FILE");
+  return *asked;
+}
+
 std::optional<std::string> ask_password(const std::string& prompt) {
   return ask_terminal(prompt, ECHO);
 }
 
 std::optional<std::string> ask(const std::string& prompt) { return ask_terminal(prompt, 0); }
+
+std::string read_input(std::size_t max) {
+  std::string text;
+  char buffer[4096];
+  std::size_t got = 0;
+  while (text.size() <= max && (got = std::fread(buffer, 1, sizeof buffer, stdin)) > 0)
+    text.append(buffer, got);
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
 
 std::string reason_of(const Error& error) {
   // The detail of these says it all, and better.

@@ -1,4 +1,4 @@
-// Who chats, and with which server: what `parley chat` and `parley send` have in common.
+// Who chats, and with which server: what `parley chat`, `send` and `ask` have in common.
 #pragma once
 
 #include <memory>
@@ -38,10 +38,16 @@ Result<AccountInUse> open_account(const AccountOptions& options);
 
 // The password from the file that PARLEY_PASSWORD_FILE names; nothing if it is not set. Never on argv.
 Result<std::optional<std::string>> password_from_file();
+// The password that a login needs: the file's; none, if this device has logged in before; else it is asked for.
+Result<std::string> password_for(AccountInUse& account);
 // Asks on the terminal, without echo. Nothing: there is no terminal, or it was closed.
 std::optional<std::string> ask_password(const std::string& prompt);
 // A line from the terminal, with echo.
 std::optional<std::string> ask(const std::string& prompt);
+
+// Standard input to its end, without a final line break. Of what is longer than `max` bytes only so much that it
+// is seen to be too long.
+std::string read_input(std::size_t max);
 
 // Why something was not done, for a person: one printable line.
 std::string reason_of(const Error& error);

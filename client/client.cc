@@ -5,9 +5,13 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "proto/app_name.h"
 
 namespace parley::client {
 namespace {
+
+const std::size_t app_request_max =
+    verb_info(static_cast<std::uint16_t>(Verb::app_request))->body_max;
 
 // A callback for bytes from one for values.
 template <typename T, typename Decode>
@@ -147,6 +151,12 @@ Status Client::pull(ConversationId conversation, Seq from, Seq to, Callback<Page
   };
   return call(Verb::c2c_pull, conversation.value, wire_format::pull(from, to),
               decoding(std::move(callback), decode));
+}
+
+Status Client::ask_app(std::string_view name, std::string body, Callback<std::string> callback) {
+  if (!is_app_name(name)) return fail(Errc::bad_request, "not the name of an app: app.…");
+  if (body.size() > app_request_max) return fail(Errc::too_large, "request to an app");
+  return call(Verb::app_request, app_target(name), std::move(body), std::move(callback));
 }
 
 Status Client::logout(std::function<void(Status)> callback) {

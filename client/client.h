@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/client_core.h"
@@ -69,6 +70,11 @@ class Client : private Connection::Handler {
   Status history(ConversationId conversation, Seq before, std::uint32_t limit,
                  Callback<Page> callback);
   Status pull(ConversationId conversation, Seq from, Seq to, Callback<Page> callback);
+  // Asks a service of the company's own, "app.payroll" (bus/README.md); both bodies are between you and it.
+  // no_service, at once: nobody offers it. A request may reach it more than once, also one that failed with a
+  // retryable error or disconnected; it is not repeated here, so put into the body what it can tell a
+  // repetition by. bad_request, at once: no such name. too_large, at once: more than the verb may carry.
+  Status ask_app(std::string_view name, std::string body, Callback<std::string> callback);
   Status logout(std::function<void(Status)> callback);
   // Any verb, with a body of its own making.
   Status call(Verb verb, std::uint64_t target, std::string body, Callback<std::string> callback);

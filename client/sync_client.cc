@@ -81,6 +81,13 @@ Result<Page> SyncClient::history(UserId peer, Seq before, std::uint32_t count, D
   });
 }
 
+Result<std::string> SyncClient::ask_app(const std::string& name, const std::string& body,
+                                        Duration limit) {
+  return wait_for<std::string>(limit, [&](auto callback) {
+    return client_.ask_app(name, body, std::move(callback));
+  });
+}
+
 bool SyncClient::wait_for_receipt(UserId peer, const Cursors& at_least, Duration limit) {
   const ConversationId conversation = client_.conversation_with(peer);
   return run_until(limit, [&] {

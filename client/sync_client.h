@@ -30,6 +30,8 @@ class SyncClient : private Observer {
   // The next entry that somebody else wrote. disconnected: none came.
   Result<Entry> receive(Duration limit);
   Result<Page> history(UserId peer, Seq before, std::uint32_t count, Duration limit);
+  // disconnected: no answer is known; the app may have had the request all the same.
+  Result<std::string> ask_app(const std::string& name, const std::string& body, Duration limit);
   // Whether the peer's cursors have come so far.
   bool wait_for_receipt(UserId peer, const Cursors& at_least, Duration limit);
   bool run_until(Duration limit, const std::function<bool()>& condition);
