@@ -7,7 +7,7 @@
 #include <cstdio>
 
 #include "base/process.h"
-#include "bus/status_client.h"
+#include "bus/admin_client.h"
 #include "cli/status_report.h"
 #include "cli/up_file.h"
 

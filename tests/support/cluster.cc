@@ -21,7 +21,7 @@
 #include <sstream>
 #include <thread>
 
-#include "bus/status_client.h"
+#include "bus/admin_client.h"
 #include "cli/family.h"
 #include "cli/log_file.h"
 #include "cli/status_report.h"
