@@ -5,6 +5,7 @@
 
 #include "bus/broker_connection.h"
 #include "bus/consumer_core.h"
+#include "bus/flight_log.h"
 #include "proto/bus.pb.h"
 #include "proto/limits.h"
 
@@ -39,6 +40,7 @@ struct Consumer::Impl {
   ConsumerOptions options;
   Handlers handlers;
   ConsumerCore core;
+  FlightLog flight;
   ZmqContext context;
   std::vector<std::unique_ptr<BrokerConnection>> connections;
   std::function<void()> drained;
@@ -53,6 +55,7 @@ Consumer::Impl::Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handler
       options(std::move(options_in)),
       handlers(std::move(handlers_in)),
       core({.brokers = options.brokers.size(), .credit_messages = options.credit_messages}),
+      flight(options.instance),
       drain_timer(loop, [this] { check_drained(); }),
       requests(metrics.counter("parley_consumer_requests_total", "requests received")),
       replies(metrics.counter("parley_consumer_replies_total", "replies sent")),
@@ -96,12 +99,18 @@ void Consumer::Impl::on_message(std::size_t broker, const EnvelopeHeader& header
                                 std::string bytes) {
   if (header.kind == EnvelopeKind::request) {
     requests.add();
+    flight.note(FlightPoint::worker_received, header);
     bytes.erase(0, limits::envelope_header_bytes);
     handlers.on_request(core.on_request(broker, header, std::move(bytes)));
   } else if (header.kind == EnvelopeKind::unreachable) {
     unreachable.add();
     handlers.on_unreachable(header.id.gateway,
                             std::string_view(bytes).substr(limits::envelope_header_bytes));
+  } else if (header.kind == EnvelopeKind::drain) {
+    if (handlers.on_drain) handlers.on_drain();
+  } else if (header.kind == EnvelopeKind::trace_query) {
+    connections[broker]->send(
+        flight.answer(header, std::string_view(bytes).substr(limits::envelope_header_bytes)));
   }
 }
 
@@ -141,6 +150,9 @@ Consumer::~Consumer() = default;
 void Consumer::reply(const BusRequest& request, EnvelopeHeader header, std::string_view body) {
   if (!impl_->core.reply(request, header, body)) impl_->stale_replies.add();
   impl_->perform();
+  EnvelopeHeader answered = request.header;
+  answered.error = header.error;
+  impl_->flight.note(FlightPoint::worker_replied, answered);
 }
 
 void Consumer::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {

@@ -39,6 +39,8 @@ class Consumer {
     // Whether nothing is on its way any more that deliver() will be called for: a drain waits for it, too.
     // Null: nothing ever is.
     std::function<bool()> is_idle = {};
+    // An operator wants this process to leave; may come from several brokers. Null: nobody can make it.
+    std::function<void()> on_drain = {};
   };
 
   Consumer(Loop& loop, ConsumerOptions options, Handlers handlers, Metrics& metrics);

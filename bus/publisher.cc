@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "bus/broker_connection.h"
 #include "bus/counter_feed.h"
+#include "bus/flight_log.h"
 #include "bus/publisher_core.h"
 #include "proto/bus.pb.h"
 #include "proto/limits.h"
@@ -30,7 +31,7 @@ std::string registration(const std::string& name) {
 struct Publisher::Impl {
   Impl(Loop& loop_in, PublisherOptions options_in, Handlers handlers_in, Metrics& metrics);
   void connect(const std::string& endpoint, std::size_t broker);
-  void on_message(const EnvelopeHeader& header, std::string_view body);
+  void on_message(std::size_t broker, const EnvelopeHeader& header, std::string_view body);
   void perform();
   void tick();
   std::ptrdiff_t brokers_up() const;
@@ -41,6 +42,7 @@ struct Publisher::Impl {
   InstanceId instance;
   BootId boot;
   PublisherCore core;
+  FlightLog flight;
   ZmqContext context;
   std::vector<std::unique_ptr<BrokerConnection>> connections;
   Timer ticks;
@@ -64,6 +66,7 @@ Publisher::Impl::Impl(Loop& loop_in, PublisherOptions options_in, Handlers handl
             .pending_max = options.pending_max,
             .pending_bytes_max = options.pending_bytes_max,
             .request_timeout = options.request_timeout}),
+      flight(options.instance),
       ticks(loop, [this] { tick(); }),
       published(metrics, "parley_publisher_requests_total", "requests published"),
       republished(metrics, "parley_publisher_republished_total",
@@ -105,22 +108,29 @@ void Publisher::Impl::connect(const std::string& endpoint, std::size_t broker) {
                 perform();
               },
           .on_message =
-              [this](const EnvelopeHeader& header, std::string bytes) {
-                on_message(header,
+              [this, broker](const EnvelopeHeader& header, std::string bytes) {
+                on_message(broker, header,
                            std::string_view(bytes).substr(limits::envelope_header_bytes));
               }});
 }
 
-void Publisher::Impl::on_message(const EnvelopeHeader& header, std::string_view body) {
+void Publisher::Impl::on_message(std::size_t broker, const EnvelopeHeader& header,
+                                 std::string_view body) {
   if (header.kind == EnvelopeKind::reply) {
     const bool awaited = core.on_reply(header, loop.now());
     perform();
-    if (awaited) handlers.on_reply(header, body);
+    if (!awaited) return;
+    flight.note(FlightPoint::gateway_replied, header);
+    handlers.on_reply(header, body);
   } else if (header.kind == EnvelopeKind::deliver) {
     handlers.on_delivery(header, body);
   } else if (header.kind == EnvelopeKind::not_registered) {
     core.on_refused(header.id, loop.now());
     perform();
+  } else if (header.kind == EnvelopeKind::drain) {
+    if (handlers.on_drain) handlers.on_drain();
+  } else if (header.kind == EnvelopeKind::trace_query) {
+    connections[broker]->send(flight.answer(header, body));
   }
 }
 
@@ -141,7 +151,9 @@ void Publisher::Impl::tick() {
   refused.set(counters.refused);
   pending.set(static_cast<double>(core.pending()));
   for (const auto& late : core.take_expired()) {
-    if (!closed) handlers.on_reply(late.header, {});
+    if (closed) continue;
+    flight.note(FlightPoint::gateway_replied, late.header);
+    handlers.on_reply(late.header, {});
   }
 }
 
@@ -157,6 +169,7 @@ Publisher::~Publisher() = default;
 Result<std::uint64_t> Publisher::publish(EnvelopeHeader header, std::string_view body) {
   if (impl_->closed) return fail(Errc::going_away, "the publisher is closed");
   auto number = impl_->core.publish(header, body, impl_->loop.now());
+  if (number) impl_->flight.note(FlightPoint::gateway_published, header);
   impl_->perform();
   return number;
 }

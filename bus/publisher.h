@@ -37,6 +37,8 @@ class Publisher {
     // A broker (re)registered us. Until then deliveries that came through it were unreachable, and our
     // routes may have been removed for that: they have to be reported again.
     std::function<void()> on_connected;
+    // An operator wants this process to leave; may come from several brokers. Null: nobody can make it.
+    std::function<void()> on_drain = {};
   };
 
   Publisher(Loop& loop, PublisherOptions options, Handlers handlers, Metrics& metrics);

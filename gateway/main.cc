@@ -56,15 +56,17 @@ int serve(const GatewaySettings& settings) {
     return complain("gateway.listen_failed",
                     listening.error().code == Errc::config ? exit_config : exit_runtime,
                     listening.error());
-  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, metrics);
-  if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
-    return complain("gateway.port_file_failed", exit_runtime, written.error());
-  TerminationSignal stop(loop, [&] {
+  const auto leave = [&] {
     gateway.drain([&] {
       bus.close();
       loop.stop();
     });
-  });
+  };
+  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, leave,
+              metrics);
+  if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
+    return complain("gateway.port_file_failed", exit_runtime, written.error());
+  TerminationSignal stop(loop, leave);
   loop.run();
   return exit_ok;
 }

@@ -3,13 +3,14 @@
 namespace parley {
 
 void PublisherBus::connect(Loop& loop, PublisherOptions options, Gateway& gateway,
-                           Metrics& metrics) {
+                           std::function<void()> on_drain, Metrics& metrics) {
   Publisher::Handlers handlers{
       .on_reply = [&gateway](const EnvelopeHeader& header,
                              std::string_view body) { gateway.on_reply(header, body); },
       .on_delivery = [&gateway](const EnvelopeHeader& header,
                                 std::string_view body) { gateway.on_delivery(header, body); },
-      .on_connected = [&gateway] { gateway.on_bus_connected(); }};
+      .on_connected = [&gateway] { gateway.on_bus_connected(); },
+      .on_drain = std::move(on_drain)};
   publisher_ =
       std::make_unique<Publisher>(loop, std::move(options), std::move(handlers), metrics);
 }

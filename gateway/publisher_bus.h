@@ -2,6 +2,7 @@
 // each needs the other.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "bus/publisher.h"
@@ -11,8 +12,9 @@ namespace parley {
 
 class PublisherBus : public RequestBus {
  public:
-  // Requires: called once; `gateway` lives until close().
-  void connect(Loop& loop, PublisherOptions options, Gateway& gateway, Metrics& metrics);
+  // Requires: called once; `gateway` lives until close(). `on_drain`: an operator wants it to leave.
+  void connect(Loop& loop, PublisherOptions options, Gateway& gateway,
+               std::function<void()> on_drain, Metrics& metrics);
   // retry_later also before connect().
   Result<std::uint64_t> publish(const EnvelopeHeader& header, std::string_view body) override;
   // Says goodbye; the gateway is not called any more.

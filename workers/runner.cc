@@ -36,11 +36,13 @@ Runner::Runner(Loop& loop, RunnerOptions options, const std::function<Stores()>&
           .on_unreachable = [this](InstanceId gateway,
                                    std::string_view items) { crew_->unreachable(gateway, items); },
           .is_alive = [this] { return crew_->is_alive(); },
-          .is_idle = [this] { return crew_->idle(); }},
+          .is_idle = [this] { return crew_->idle(); },
+          .on_drain = [this] { drain(); }},
       metrics);
 }
 
 void Runner::drain() {
+  if (std::exchange(draining_, true)) return;
   log::info("worker.draining");
   consumer_->drain(drain_limit, [this] { loop_.stop(); });
 }

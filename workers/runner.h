@@ -21,13 +21,14 @@ class Runner {
          const PasswordHasher& hasher, Metrics& metrics);
 
   // Takes nothing new, finishes what is inside within 8 s, then stops the loop. What is left
-  // unanswered by then is given to another worker by the brokers.
+  // unanswered by then is given to another worker by the brokers. An operator makes it do so, too.
   void drain();
 
  private:
   Loop& loop_;
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<Consumer> consumer_;
+  bool draining_ = false;
 };
 
 }  // namespace parley
