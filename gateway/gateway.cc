@@ -221,7 +221,8 @@ void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
   }
   for (const DeliveryItem& item : *items) {
     const auto notice = notice_info(item.notice);
-    if (!notice || item.body.size() > limits::frame_body_max) {
+    if (!notice || notice->receiver == Receiver::business ||
+        item.body.size() > limits::frame_body_max) {
       ++counts_.bad_from_bus;
     } else if (notice->receiver == Receiver::gateway) {
       on_gateway_notice(item);

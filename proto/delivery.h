@@ -21,7 +21,7 @@ struct DeliveryItem {
   std::uint16_t notice = 0;
   std::uint64_t target = 0;
   DeviceId skip_device;  // the first user's device that is left out; 0 = none
-  std::vector<UserId> users;
+  std::vector<UserId> users;  // none: a client's notice is for everybody who is connected
   std::string_view body;  // into the buffer it was read from
 };
 

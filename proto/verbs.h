@@ -28,7 +28,7 @@ enum class Notice : std::uint16_t {
 
 enum class Caller : std::uint8_t { anonymous, user, gateway, business };
 enum class KeyRule : std::uint8_t { target, user, connection };
-enum class Receiver : std::uint8_t { client, gateway };
+enum class Receiver : std::uint8_t { client, gateway, business };
 
 struct VerbInfo {
   Verb verb;

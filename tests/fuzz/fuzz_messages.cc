@@ -3,7 +3,9 @@
 #include "proto/bus.pb.h"
 #include "proto/c2c.pb.h"
 #include "proto/common.pb.h"
+#include "proto/event.pb.h"
 #include "proto/login.pb.h"
+#include "proto/push.pb.h"
 #include "proto/route.pb.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -34,7 +36,10 @@ constexpr Try messages[] = {
     try_message<wire::RouteReport>,     try_message<wire::SessionReplaced>,
     try_message<wire::SessionRevoked>,  try_message<wire::RegisterPeer>,
     try_message<wire::Registered>,      try_message<wire::BrokerStatus>,
-    try_message<wire::ConversationsReply>,
+    try_message<wire::ConversationsReply>, try_message<wire::PublishRequest>,
+    try_message<wire::PublishReply>,    try_message<wire::PushNotice>,
+    try_message<wire::SubscribeRequest>, try_message<wire::EventPullRequest>,
+    try_message<wire::EventPullReply>,
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include "proto/bus.pb.h"
 #include "proto/c2c.pb.h"
 #include "proto/common.pb.h"
+#include "proto/event.pb.h"
 #include "proto/login.pb.h"
+#include "proto/push.pb.h"
 #include "proto/route.pb.h"
 #include "tests/golden/samples.h"
 #include "tests/unit/proto/hex.h"
@@ -178,6 +180,74 @@ void add_route(Samples& s) {
   });
 }
 
+void fill(wire::PublishReply::Receipt& receipt) {
+  receipt.set_user(2);
+  receipt.set_fate(wire::FATE_STORED);
+  receipt.set_conversation(0x80000002);
+  receipt.set_number(9);
+}
+
+void add_push(Samples& s) {
+  add<wire::PublishRequest>(s, [](auto& m) {
+    m.set_publish_id("0123456789abcdef");
+    m.set_publisher("payroll");
+    m.set_keep(wire::KEEP_STORED);
+    m.add_users(2);
+    m.add_users(300);
+    m.set_everyone(true);
+    m.set_body("hello");
+  });
+  add<wire::PublishReply::Receipt>(s, [](auto& m) { fill(m); });
+  add<wire::PublishReply>(s, [](auto& m) { fill(*m.add_receipts()); });
+  add<wire::PushNotice>(s, [](auto& m) {
+    m.set_publish_id("0123456789abcdef");
+    m.set_publisher("payroll");
+    m.set_body("hello");
+  });
+}
+
+void fill(wire::MessageEvent& event) {
+  event.set_conversation(0x80000002);
+  event.set_receiver(2);
+  fill(*event.mutable_entry());
+}
+
+void fill(wire::PresenceEvent& event) {
+  event.set_user(2);
+  event.set_online(true);
+  event.set_time_ms(1'700'000'000'000);
+}
+
+void fill(wire::Event& event) {
+  event.set_cursor(300);
+  event.set_kind(wire::EVENT_KIND_PRESENCE);
+  fill(*event.mutable_message());
+  fill(*event.mutable_presence());
+}
+
+void add_event(Samples& s) {
+  add<wire::SubscribeRequest>(s, [](auto& m) {
+    m.add_kinds(wire::EVENT_KIND_MESSAGE);
+    m.add_kinds(wire::EVENT_KIND_PRESENCE);
+  });
+  add<wire::SubscribeReply>(s, [](auto& m) { m.set_cursor(300); });
+  add<wire::EventPullRequest>(s, [](auto& m) {
+    m.set_cursor(300);
+    m.set_limit(50);
+  });
+  add<wire::EventPullReply>(s, [](auto& m) {
+    fill(*m.add_events());
+    m.set_cursor(300);
+    m.set_more(true);
+    m.set_lost_before(200);
+  });
+  add<wire::UnsubscribeRequest>(s, [](auto&) {});
+  add<wire::UnsubscribeReply>(s, [](auto&) {});
+  add<wire::Event>(s, [](auto& m) { fill(m); });
+  add<wire::MessageEvent>(s, [](auto& m) { fill(m); });
+  add<wire::PresenceEvent>(s, [](auto& m) { fill(m); });
+}
+
 void fill(wire::BrokerStatus::Peer& peer) {
   peer.set_name("worker-1");
   peer.set_role(wire::PEER_ROLE_WORKER);
@@ -300,6 +370,8 @@ TEST(GoldenBytes, OfMessages) {
   add_common(computed);
   add_login(computed);
   add_c2c(computed);
+  add_push(computed);
+  add_event(computed);
   add_route(computed);
   add_bus(computed);
   add_admin(computed);
@@ -309,7 +381,7 @@ TEST(GoldenBytes, OfMessages) {
 // How many `message` declarations the .proto files hold: a message without a sample is noticed.
 int declared_messages() {
   int count = 0;
-  for (const char* file : {"common", "login", "c2c", "route", "bus"}) {
+  for (const char* file : {"common", "login", "c2c", "push", "route", "event", "bus"}) {
     const std::string text = test::source_file("proto/" + std::string(file) + ".proto");
     for (std::size_t at = 0; (at = text.find("message ", at)) != std::string::npos; ++at) {
       const std::size_t line = text.rfind('\n', at) + 1;
