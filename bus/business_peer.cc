@@ -221,7 +221,8 @@ void BusinessPeer::Impl::grant(std::size_t broker, std::optional<DeliveryMeter::
 
 void BusinessPeer::Impl::perform() {
   // What finds an outbox full is repeated: asks by PublisherCore, answers because the broker asks again.
-  for (auto& [broker, bytes] : asking.take_sends()) links[broker].connection->send(std::move(bytes));
+  for (auto& [broker, bytes] : asking.take_sends())
+    links[broker].connection->send(std::move(bytes));
   for (auto& answer : serving.take_sends())
     links[answer.broker].connection->send(std::move(answer.bytes));
 }
@@ -316,7 +317,8 @@ void BusinessPeer::drain(Duration limit, std::function<void()> done) {
 }
 
 bool BusinessPeer::healthy() const {
-  return std::ranges::any_of(impl_->links, [](const auto& link) { return link.connection->is_up(); });
+  return std::ranges::any_of(impl_->links,
+                             [](const auto& link) { return link.connection->is_up(); });
 }
 
 Loop& BusinessPeer::loop() { return impl_->loop; }

@@ -9,8 +9,8 @@
 //   peer.start();
 //   loop.run();
 //
-// Thread: the loop's; no handler is called from within a call of this object's. Not to be destroyed from within one
-// of its handlers. README.md, "Business systems", has the same for other languages.
+// Thread: the loop's; no handler is called from within a call of this object's. Not to be destroyed from
+// within one of its handlers. README.md, "Business systems", has the same for other languages.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ namespace parley {
 struct BusinessPeerOptions {
   std::string instance;              // lasting name, unique on the bus: "payroll-1"
   std::vector<BusEndpoint> brokers;  // of the brokers' gateway side
-  std::uint32_t credit_messages = 256;  // clients' requests that may be unanswered; more wait at the broker
+  // Clients' requests that may be unanswered here; more wait at the broker.
+  std::uint32_t credit_messages = 256;
   std::uint32_t credit_bytes = 8 << 20;
   DeliveryWindow deliveries = {.messages = 256, .bytes = 1 << 20};
   std::size_t asks_max = 1'000;  // unanswered; more: ask() refuses with retry_later
@@ -56,8 +57,9 @@ struct AppRequest {
   std::string body;
 };
 
-// The right to answer one request, once: now or later, in the loop's thread. Destroyed without it, the client is told
-// `internal`. It may outlive its peer, and its request's registration; then the answer goes nowhere.
+// The right to answer one request, once: now or later, in the loop's thread. Destroyed without it, the
+// client is told `internal`. It may outlive its peer, and its request's registration; then the answer goes
+// nowhere.
 class AppAnswer {
  public:
   using Sink = std::function<void(EnvelopeHeader header, std::string_view body)>;
@@ -78,8 +80,8 @@ class AppAnswer {
 
 class BusinessPeer {
  public:
-  // Exactly once while the peer lives. The error is the server's, or retry_later when there was no answer in time: then it may have
-  // happened or not, and is asked again with the same idempotency key.
+  // Exactly once while the peer lives. The error is the server's, or retry_later when there was no answer in
+  // time: then it may have happened or not.
   using OnAnswer = std::function<void(Result<std::string> body)>;
   using OnRequest = std::function<void(AppRequest request, AppAnswer answer)>;
   using OnNotice = std::function<void(std::uint16_t notice, std::uint64_t target)>;
@@ -103,7 +105,8 @@ class BusinessPeer {
   // Called whenever a broker has (re)registered this peer: hints may have been missed.
   void when_connected(std::function<void()> handler);
 
-  // Takes no new requests; `done` once, when all that were taken are answered, by them and by us, or `limit` has passed.
+  // Takes no new requests; `done` once, when all that were taken and asked are answered, or `limit` has
+  // passed.
   void drain(Duration limit, std::function<void()> done);
 
   bool healthy() const;  // registered at one broker at least

@@ -23,6 +23,8 @@ std::string registration(const std::string& name) {
   wire::RegisterPeer body;
   body.set_role(wire::PEER_ROLE_GATEWAY);
   body.set_name(name);
+  body.set_delivery_messages(DeliveryWindow{}.messages);
+  body.set_delivery_bytes(DeliveryWindow{}.bytes);
   return body.SerializeAsString();
 }
 

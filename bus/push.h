@@ -18,15 +18,17 @@ using PublishId = std::array<std::uint8_t, 16>;
 PublishId new_publish_id();
 
 struct Push {
-  PublishId id = new_publish_id();  // kept: the same push again, after whatever happened, has the same effect once
+  // The same push again, after whatever happened, has the same effect once.
+  PublishId id = new_publish_id();
   wire::Keep keep = wire::KEEP_STORED;
   std::vector<UserId> users = {};  // 1 … 1000, unless everyone
   bool everyone = false;           // online only
   std::string body = {};           // 1 … 16384 bytes
 };
 
-// Publishes in the peer's name; its pushes are carried out in the order of publishing. Stored: the reply means committed,
-// one receipt for each user. On a retryable error publish the same again. Errors: push.proto; at once: ask()'s.
+// Publishes in the peer's name; its pushes are carried out in the order of publishing. Stored: the reply means
+// committed, one receipt for each user. On a retryable error publish the same again. Errors: push.proto; at
+// once: ask()'s.
 Status publish(BusinessPeer& peer, const Push& push,
                std::function<void(Result<wire::PublishReply>)> on_reply);
 
