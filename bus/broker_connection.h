@@ -13,7 +13,6 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "bus/connection_core.h"
-#include "bus/endpoint.h"
 #include "bus/uv_socket.h"
 #include "proto/envelope.h"
 
@@ -24,7 +23,7 @@ class BrokerConnection {
   // What to do with messages that wait unread when the connection is lost.
   enum class AtLoss { read, drop };
   struct Options {
-    BusEndpoint endpoint;
+    std::string endpoint;
     char identity_letter;       // of fresh_identity()
     std::string registration;   // encoded RegisterPeer
     InstanceId instance;

@@ -18,7 +18,6 @@
 namespace parley {
 
 struct Peer;
-struct Service;
 
 struct Request {
   enum class Place : std::uint8_t {
@@ -32,8 +31,6 @@ struct Request {
   Instant expires;
   Instant sent;
   UserId user;
-  std::uint64_t trace = 0;
-  Service* service = nullptr;
   SlabIndex lane = no_index;
   std::uint16_t verb = 0;
   Place place = Place::orphaned;
@@ -47,7 +44,7 @@ using RequestList = SlabList<&Request::in_place>;
 
 struct LaneKey {
   std::uint64_t key = 0;
-  std::uint64_t service = 0;  // Service::key
+  std::uint8_t service = 0;
   friend bool operator==(const LaneKey&, const LaneKey&) = default;
 };
 

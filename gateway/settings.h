@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/config.h"
-#include "bus/endpoint.h"
 #include "gateway/admission.h"
 #include "gateway/connection.h"
 #include "gateway/listener.h"
@@ -18,7 +17,7 @@ struct GatewaySettings {
   std::vector<std::string> listen = {"127.0.0.1:7100"};
   std::string port_file;
   std::vector<std::string> key_files;
-  BusSettings bus{.brokers = {"ipc:///run/parley/broker-1.gateways"}};
+  std::vector<std::string> brokers = {"ipc:///run/parley/broker-1.gateways"};
   std::string metrics_listen;
   bool reuse_port = false;
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/config.h"
-#include "bus/endpoint.h"
 #include "store/options.h"
 #include "workers/password_hash.h"
 #include "workers/runner.h"
@@ -19,7 +18,7 @@ struct WorkerSettings {
   std::uint64_t batch_max = 512;
   std::uint64_t credit_messages = 1'024;
   std::uint64_t credit_mib = 8;
-  BusSettings bus{.brokers = {"ipc:///run/parley/broker-1.workers"}};
+  std::vector<std::string> brokers = {"ipc:///run/parley/broker-1.workers"};
   StoreOptions store{.database_url = "postgresql:///parley?user=parley_app",
                      .redis_url = "unix:///run/parley/redis.sock"};
   LoginOptions login;
@@ -28,8 +27,7 @@ struct WorkerSettings {
   std::string metrics_listen;
 
   void declare(Config& config);
-  RunnerOptions runner_options(std::vector<ServiceId> services,
-                               std::vector<BusEndpoint> endpoints) const;
+  RunnerOptions runner_options(std::vector<ServiceId> services) const;
 };
 
 }  // namespace parley

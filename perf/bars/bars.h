@@ -24,5 +24,6 @@ Result<Outcome> bench_broker(const BenchOptions& options);
 Result<Outcome> bench_c2c(const BenchOptions& options);
 Result<Outcome> bench_gateway(const BenchOptions& options);
 Result<Outcome> bench_idle(const BenchOptions& options);
+Result<Outcome> bench_overload(const BenchOptions& options);
 
 }  // namespace parley::perf

@@ -24,6 +24,7 @@ constexpr Bench benches[] = {
     {"c2c", "Bars 1 and 2: durable messages, held against PostgreSQL alone", bench_c2c},
     {"gateway", "Bar 4: an encrypted echo, held against a plain one", bench_gateway},
     {"idle", "Bar 6: memory of an idle connection", bench_idle},
+    {"overload", "Bar 9: twice as much as the whole can do", bench_overload},
 };
 
 int run(int argc, char** argv) {

@@ -1,37 +1,14 @@
 #include "perf/load/load_client.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
-#include "proto/bytes.h"
 #include "proto/common.pb.h"
 
 namespace parley::perf {
 namespace {
 
-// SendRequest by hand, since all that changes between two are 16 bytes of id and 16 of body:
-// 0a 10 <id> 10 0f (custom) 1a <varint length> <body>.
-constexpr std::size_t id_at = 2;
 constexpr std::uint32_t receipt_number = 0x8000'0000;
-
-std::string request_template(std::size_t body_bytes) {
-  std::string request = "\x0a\x10";
-  request.append(16, '\0');
-  request += "\x10\x0f\x1a";
-  for (std::size_t rest = body_bytes;; rest >>= 7) {
-    request += static_cast<char>((rest & 0x7F) | (rest > 0x7F ? 0x80 : 0));
-    if (rest <= 0x7F) break;
-  }
-  request.append(body_bytes, 'x');
-  return request;
-}
-
-Instant instant_of(std::uint64_t ns) { return Instant{Duration{static_cast<std::int64_t>(ns)}}; }
-
-std::uint64_t ns_of(Instant instant) {
-  return static_cast<std::uint64_t>(instant.time_since_epoch().count());
-}
 
 }  // namespace
 
@@ -41,18 +18,9 @@ LoadClient::LoadClient(SocketLoop& loop, const PinnedKey& pin, LoadAccount accou
       run_(run),
       partner_(partner),
       conversation_(direct_conversation(user(), partner)),
-      body_(request_template(run.body_bytes)),
+      message_(run.body_bytes),
       intended_(window_max) {
-  PARLEY_ASSERT(run.window <= window_max && run.body_bytes >= 16);
-}
-
-ClientMessageId LoadClient::message_id(std::uint64_t run, UserId user, std::uint32_t n) {
-  ClientMessageId id;
-  const auto sender = static_cast<std::uint32_t>(user.value);
-  std::memcpy(id.data(), &run, 8);
-  std::memcpy(id.data() + 8, &sender, 4);
-  std::memcpy(id.data() + 12, &n, 4);
-  return id;
+  PARLEY_ASSERT(run.window <= window_max);
 }
 
 void LoadClient::begin(Instant now) {
@@ -68,16 +36,11 @@ void LoadClient::send(Instant intended, Instant now) {
   const auto n = static_cast<std::uint32_t>(acked_.size());
   acked_.push_back(0);
   intended_[n % window_max] = intended;
-  const ClientMessageId id = message_id(run_.id, user(), n);
-  std::memcpy(body_.data() + id_at, id.data(), id.size());
-  char* message = body_.data() + body_.size() - run_.body_bytes;
-  store_at(message, std::uint64_t{n});
-  store_at(message + 8, ns_of(intended));
   send_frame({.kind = FrameKind::request,
               .verb = static_cast<std::uint16_t>(Verb::c2c_send),
               .number = n,
               .target = conversation_.value},
-             body_, now);
+             message_.fill(message_id(run_.id, user(), n), n, intended), now);
   ++in_flight_;
   ++run_.tally.sent;
 }
@@ -147,7 +110,7 @@ void LoadClient::on_message(const Frame& frame, Instant now) {
       UserId{notice.entry().sender()} != partner_ || frame.header.target != conversation_.value)
     return lose("a message that nobody sent to us");
   const wire::Entry& entry = notice.entry();
-  const auto n = static_cast<std::uint32_t>(load<std::uint64_t>(entry.body(), 0));
+  const std::uint32_t n = WrittenMessage::n_of(entry.body());
   if (n < next_expected_ || entry.seq() <= received_) {
     // Late (its place was skipped) or a repetition: the numbers cannot tell here, the total will.
     ++(entry.seq() == received_ ? run_.tally.duplicates : run_.tally.misordered);
@@ -157,7 +120,7 @@ void LoadClient::on_message(const Frame& frame, Instant now) {
   received_ = entry.seq();
   ++delivered_count_;
   ++run_.tally.delivered;
-  const Instant intended = instant_of(load<std::uint64_t>(entry.body(), 8));
+  const Instant intended = WrittenMessage::intended_of(entry.body());
   if (is_measured(intended)) run_.tally.delivery.record(now - intended);
 }
 

@@ -8,6 +8,7 @@
 
 #include "perf/load/channel_peer.h"
 #include "perf/load/tally.h"
+#include "perf/load/written_message.h"
 #include "proto/c2c.pb.h"
 
 namespace parley::perf {
@@ -47,9 +48,6 @@ class LoadClient final : public ChannelPeer {
   std::uint64_t acked_count() const { return acked_count_; }
   std::uint64_t delivered_count() const { return delivered_count_; }
 
-  // The client message id of a user's nth message.
-  static ClientMessageId message_id(std::uint64_t run, UserId user, std::uint32_t n);
-
  private:
   void send(Instant intended, Instant now);
   void send_waiting(Instant now);
@@ -63,7 +61,7 @@ class LoadClient final : public ChannelPeer {
   LoadRun& run_;
   UserId partner_;
   ConversationId conversation_;
-  std::string body_;  // of the request; ids and times are overwritten in place
+  WrittenMessage message_;
   std::vector<std::uint64_t> acked_;
   std::vector<Instant> intended_;  // ring of window_max, by message
   std::vector<Instant> waiting_;   // open loop: intended, no room yet

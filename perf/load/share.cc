@@ -130,11 +130,12 @@ bool LoadShare::has_settled() const {
 }
 
 Result<Tally> LoadShare::finish() {
-  std::vector<LoadPair> pairs;
+  std::vector<WrittenConversation> conversations;
   for (std::size_t i = 0; i + 1 < clients_.size(); i += 2) {
     const LoadClient& a = *clients_[i];
     const LoadClient& b = *clients_[i + 1];
-    pairs.push_back({&a, &b});
+    conversations.push_back(
+        {a.conversation(), {a.user(), a.acked()}, {b.user(), b.acked()}});
     const std::uint64_t acked = a.acked_count() + b.acked_count();
     const std::uint64_t delivered = a.delivered_count() + b.delivered_count();
     if (delivered < acked) run_.tally.missing += acked - delivered;
@@ -145,8 +146,11 @@ Result<Tally> LoadShare::finish() {
     client->hang_up(monotonic_now());
   }
   loop_.turn(Duration::zero());
-  if (options_.mode != LoadMode::idle)
-    PARLEY_CHECK(verify_rows(options_.database, run_.id, pairs, run_.tally));
+  if (options_.mode == LoadMode::idle) return run_.tally;
+  PARLEY_TRY(const RowCounts rows, verify_rows(options_.database, run_.id, conversations));
+  run_.tally.rows_expected = rows.expected;
+  run_.tally.rows_found = rows.found;
+  run_.tally.rows_foreign = rows.foreign + rows.unacked;  // it never writes again what was refused
   return run_.tally;
 }
 

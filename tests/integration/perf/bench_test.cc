@@ -43,5 +43,11 @@ TEST(BrokerBench, AnswersEveryRequestOfEveryBar) {
                "broker.idle_cpu"});
 }
 
+TEST(OverloadBench, FindsEveryAcknowledgedMessage) {
+  expect_bars({"parley-bench", "overload", "--json", "--pairs", "1", "--controls", "1", "--seconds",
+               "0.3", "--only", "overload.goodput"},
+              {"overload.goodput"});
+}
+
 }  // namespace
 }  // namespace parley::test
