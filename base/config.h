@@ -54,5 +54,8 @@ class Config {
 // Reads a secret: a regular file, not a link, owned by us or root, no access for group and others,
 // 1 … 4096 bytes; trailing newline cut. config: what is wrong with it, never its content.
 Result<std::string> read_secret_file(const std::string& path);
+// Makes one that it would read: a new file, mode 0600, safely on disk. conflict: there is one already,
+// which stays as it is. io.
+Status create_secret_file(const std::string& path, std::string_view content);
 
 }  // namespace parley

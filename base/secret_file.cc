@@ -2,6 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/config.h"
 
 namespace parley {
@@ -27,6 +30,15 @@ Result<std::string> read_all(int fd, const std::string& path) {
   return content;
 }
 
+Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno != EINTR) return fail(Errc::io, std::strerror(errno));
+    if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return fsync(fd) == 0 ? Status{} : fail(Errc::io, std::strerror(errno));
+}
+
 }  // namespace
 
 Result<std::string> read_secret_file(const std::string& path) {
@@ -39,6 +51,19 @@ Result<std::string> read_secret_file(const std::string& path) {
       objection ? fail(Errc::config, path + ": " + *objection) : read_all(fd, path);
   close(fd);
   return content;
+}
+
+Status create_secret_file(const std::string& path, std::string_view content) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    const Errc code = errno == EEXIST ? Errc::conflict : Errc::io;
+    return fail(code, path + ": " + std::strerror(errno));
+  }
+  const Status written = write_all(fd, content);
+  close(fd);
+  if (written) return {};
+  unlink(path.c_str());
+  return fail(Errc::io, path + ": " + written.error().detail);
 }
 
 }  // namespace parley

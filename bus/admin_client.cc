@@ -17,9 +17,10 @@ namespace {
 // ZeroMQ's descriptor signals edges and may stay silent although something waits, so we also look without it.
 constexpr Duration look_every = 5ms;
 
-Result<ZmqSocket> connect(ZmqContext& context, const std::string& broker) {
-  ZmqSocket socket = ZmqSocket::dealer(context, {.identity = fresh_identity('s')});
-  PARLEY_CHECK(socket.connect(broker));
+Result<ZmqSocket> connect(ZmqContext& context, const BusEndpoint& broker) {
+  ZmqSocket socket = ZmqSocket::dealer(
+      context, {.identity = fresh_identity('s'), .curve = broker.curve});
+  PARLEY_CHECK(socket.connect(broker.address));
   return socket;
 }
 
@@ -31,8 +32,8 @@ using Take = std::function<std::optional<Result<Answer>>(const Envelope& envelop
 template <typename Answer>
 class Asked {
  public:
-  Asked(ZmqContext& context, const std::string& broker, Take<Answer> take)
-      : broker_(broker), take_(std::move(take)) {
+  Asked(ZmqContext& context, const BusEndpoint& broker, Take<Answer> take)
+      : broker_(broker.address), take_(std::move(take)) {
     auto socket = connect(context, broker);
     if (socket) socket_.emplace(*std::move(socket));
     else answer_ = tl::unexpected(socket.error());
@@ -128,7 +129,7 @@ std::vector<Result<wire::BrokerStatus>> ask_status(const Endpoints& brokers, Dur
       });
 }
 
-Result<wire::BrokerStatus> ask_status(const std::string& broker, Duration limit) {
+Result<wire::BrokerStatus> ask_status(const BusEndpoint& broker, Duration limit) {
   return std::move(ask_status(Endpoints{broker}, limit).front());
 }
 

@@ -6,19 +6,19 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "bus/endpoint.h"
 #include "proto/bus.pb.h"
 
 namespace parley {
 
-using Endpoints = std::vector<std::string>;
+using Endpoints = std::vector<BusEndpoint>;
 
 std::vector<Result<wire::BrokerStatus>> ask_status(const Endpoints& brokers, Duration limit);
-Result<wire::BrokerStatus> ask_status(const std::string& broker, Duration limit);
+Result<wire::BrokerStatus> ask_status(const BusEndpoint& broker, Duration limit);
 
 // Not for traces. An error that a broker answers with is returned as such.
 std::vector<Result<wire::AdminReply>> ask_admin(const Endpoints& brokers,

@@ -3,16 +3,27 @@
 #include <algorithm>
 #include <utility>
 
-#include "proto/bus.pb.h"
 #include "bus/registration.h"
 #include "proto/limits.h"
 #include "proto/verbs.h"
 
 namespace parley {
+namespace {
+
+// Nobody waits longer for an answer, whatever he asks for.
+constexpr Duration ttl_max = 60s;
+
+bool takes_from_gateways(std::uint16_t verb) {
+  const auto info = verb_info(verb);
+  return !info || info->caller != Caller::business;  // a newer gateway may know more verbs than we
+}
+
+}  // namespace
 
 Broker::Broker(BrokerOptions options, Instant now)
     : options_(std::move(options)),
       dispatcher_(options_, peers_, output_),
+      deliveries_(options_, output_),
       started_(now),
       now_(now),
       ticked_(now) {
@@ -28,8 +39,7 @@ void Broker::advance(Instant now) {
   dispatcher_.set_now(now);
 }
 
-void Broker::on_message(const PeerKey& from, const Principal& who, std::string bytes,
-                        Instant now) {
+void Broker::on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now) {
   advance(now);
   const auto envelope = decode_envelope(bytes);
   if (!envelope) {
@@ -37,10 +47,17 @@ void Broker::on_message(const PeerKey& from, const Principal& who, std::string b
     return;
   }
   const EnvelopeHeader& header = envelope->header;
-  if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
   Peer* peer = peers_.find(from);
+  if (peer != nullptr && peer->principal.key != who.key) {
+    lose(*peer, PeerEvent::Kind::impostor);
+    peer = nullptr;
+  }
+  if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
   if (peer != nullptr) peer->heard_at = now;
-  if (header.kind == EnvelopeKind::status) return on_status(from);
+  if (header.kind == EnvelopeKind::status || header.kind == EnvelopeKind::admin) {
+    if (!who.roles.has(Role::admin)) return forbid(from, header, who, peer);
+    return header.kind == EnvelopeKind::status ? on_status(from) : on_admin(from, *envelope);
+  }
   if (peer == nullptr) {
     ++output_.counters.strangers;
     return turn_away(from, header.id, Errc::unauthenticated);
@@ -48,63 +65,120 @@ void Broker::on_message(const PeerKey& from, const Principal& who, std::string b
   if (header.kind == EnvelopeKind::ping) return say(from, EnvelopeKind::pong);
   if (header.kind == EnvelopeKind::pong) return;
   if (header.kind == EnvelopeKind::bye) return lose(*peer, PeerEvent::Kind::left);
-  if (peer->worker) on_worker(*peer, header, std::move(bytes));
-  else on_gateway(*peer, header, std::move(bytes));
+  on_peer(*peer, header, std::move(bytes));
 }
 
-void Broker::on_gateway(Peer& gateway, const EnvelopeHeader& header, std::string bytes) {
-  if (header.kind == EnvelopeKind::request) return on_request(gateway, header, std::move(bytes));
-  ++output_.counters.misplaced;
-}
-
-void Broker::on_worker(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
-  if (header.kind == EnvelopeKind::reply)
-    return dispatcher_.answer(worker, header.id, std::move(bytes));
-  if (header.kind == EnvelopeKind::deliver) return on_deliver(worker, header, std::move(bytes));
-  if (header.kind == EnvelopeKind::drain) {
-    if (worker.worker->draining) return;
-    dispatcher_.drain_worker(worker);
-    output_.events.emplace_back(
-        PeerEvent{PeerEvent::Kind::draining, worker.key.side, worker.name});
-    return;
+// Who may send what: the table "Roles" of README.md.
+void Broker::on_peer(Peer& peer, const EnvelopeHeader& header, std::string bytes) {
+  const bool serves = peer.worker.has_value();
+  const bool asks = peer.role != Role::worker;
+  switch (header.kind) {
+    case EnvelopeKind::request:
+      if (asks) return on_request(peer, header, std::move(bytes));
+      break;
+    case EnvelopeKind::reply:
+      if (serves) return dispatcher_.answer(peer, header, std::move(bytes));
+      break;
+    case EnvelopeKind::deliver:
+      if (peer.role == Role::worker) return on_deliver(peer, header, std::move(bytes));
+      break;
+    case EnvelopeKind::drain:
+      if (serves) return on_drain(peer);
+      break;
+    case EnvelopeKind::credit:
+      if (deliveries_.on_credit(peer, header.id.number, header.target)) return;
+      break;
+    case EnvelopeKind::trace_answer:
+      if (peer.role != Role::business) return on_trace_answer(header, bytes);
+      break;
+    default: break;
   }
-  ++output_.counters.misplaced;
+  misplaced(peer);
 }
 
-void Broker::on_request(Peer& gateway, const EnvelopeHeader& header, std::string bytes) {
-  if (header.id.gateway != gateway.instance || header.id.boot != gateway.boot) {
-    ++output_.counters.misplaced;
-    return;
+void Broker::misplaced(const Peer& peer) {
+  ++output_.counters.misplaced;
+  tell(PeerEvent::Kind::forbidden, peer);
+}
+
+void Broker::forbid(const PeerKey& from, const EnvelopeHeader& header, const Principal& who,
+                    const Peer* peer) {
+  ++output_.counters.misplaced;
+  output_.events.emplace_back(PeerEvent{.kind = PeerEvent::Kind::forbidden,
+                                        .role = peer != nullptr ? peer->role : Role::admin,
+                                        .name = peer != nullptr ? peer->name : "?",
+                                        .key = who.key});
+  turn_away(from, header.id, Errc::refused);
+}
+
+void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string bytes) {
+  if (header.id.gateway != asker.instance || header.id.boot != asker.boot) return misplaced(asker);
+  ++asker.requests;
+  if (draining_) return turn_away(asker.key, header.id, Errc::going_away);
+  if (asker.role == Role::business) return on_business_request(asker, header, bytes);
+  if (!takes_from_gateways(header.verb)) {
+    misplaced(asker);
+    return dispatcher_.refuse(header, Errc::unsupported);
   }
-  ++gateway.requests;
-  if (draining_) return turn_away(gateway.key, header.id, Errc::going_away);
-  const auto ttl = std::chrono::milliseconds(header.ttl_ms);
+  const Duration ttl = std::min<Duration>(std::chrono::milliseconds(header.ttl_ms), ttl_max);
   dispatcher_.accept(header, std::move(bytes), ttl - backlog_age_);
+}
+
+// A business system has no user: what it says of one is erased. It says itself what belongs
+// together (key).
+void Broker::on_business_request(Peer& asker, const EnvelopeHeader& header,
+                                 std::string_view bytes) {
+  const auto verb = verb_info(header.verb);
+  if (!verb || verb->caller != Caller::business) {
+    misplaced(asker);
+    return dispatcher_.refuse(header, Errc::unsupported);
+  }
+  if (!asker.rate.take(options_.business_rate, now_)) {
+    ++output_.counters.rate_limited;
+    return dispatcher_.refuse(header, Errc::rate_limited);
+  }
+  const std::string_view body = bytes.substr(limits::envelope_header_bytes);
+  if (body.size() > verb->body_max) return dispatcher_.refuse(header, Errc::too_large);
+  const EnvelopeHeader own{.kind = EnvelopeKind::request,
+                           .verb = header.verb,
+                           .key = header.key,
+                           .id = header.id,
+                           .target = header.target,
+                           .trace = header.trace};
+  const Duration ttl = std::min<Duration>(std::chrono::milliseconds(header.ttl_ms), ttl_max);
+  dispatcher_.accept(own, encode(own, body), ttl - backlog_age_);
+}
+
+void Broker::on_drain(Peer& peer) {
+  if (peer.worker->draining) return;
+  dispatcher_.drain_worker(peer);
+  tell(PeerEvent::Kind::draining, peer);
 }
 
 void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
   if (!header.id.gateway) {
     peers_.for_each([&](Peer& peer) {
-      if (peer.worker) return;
-      ++output_.counters.deliveries;
-      output_.send(peer.key, bytes);
+      if (peer.role == Role::gateway && peer.deliveries.wants_any())
+        deliveries_.deliver(peer, bytes);
     });
     return;
   }
-  if (Peer* gateway = peers_.named(Side::gateways, header.id.gateway)) {
-    ++output_.counters.deliveries;
-    output_.send(gateway->key, std::move(bytes));
-    return;
-  }
+  Peer* receiver = peers_.named(Side::gateways, header.id.gateway);
+  if (receiver != nullptr && receiver->deliveries.wants_any())
+    return deliveries_.deliver(*receiver, std::move(bytes));
   ++output_.counters.unreachable;
-  const EnvelopeHeader answer{.kind = EnvelopeKind::unreachable,
-                              .key = header.key,
-                              .id = {.gateway = header.id.gateway}};
+  const EnvelopeHeader answer{
+      .kind = EnvelopeKind::unreachable, .key = header.key, .id = {.gateway = header.id.gateway}};
   output_.send(worker.key,
                encode(answer, std::string_view(bytes).substr(limits::envelope_header_bytes)));
 }
 
 // -- who is here
+
+void Broker::tell(PeerEvent::Kind kind, const Peer& peer) {
+  output_.events.emplace_back(
+      PeerEvent{.kind = kind, .role = peer.role, .name = peer.name, .key = peer.principal.key});
+}
 
 void Broker::on_register(const PeerKey& from, const Principal& who, const Envelope& envelope) {
   auto candidate = read_registration(from, who, envelope, options_);
@@ -121,21 +195,27 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
   }
   if (!verdict) {
     ++output_.counters.registrations_refused;
-    output_.events.emplace_back(PeerEvent{PeerEvent::Kind::refused, from.side,
-                                          candidate ? candidate->name : "?", verdict.error().code});
+    output_.events.emplace_back(
+        PeerEvent{.kind = PeerEvent::Kind::refused,
+                  .role = candidate ? candidate->role
+                                    : (from.side == Side::workers ? Role::worker : Role::gateway),
+                  .name = candidate ? candidate->name : "?",
+                  .key = who.key,
+                  .reason = verdict.error().code});
     return turn_away(from, envelope.header.id, verdict.error().code);
   }
   candidate->heard_at = candidate->pinged_at = now_;
   Peer& peer = peers_.add(*std::move(candidate));
   ++output_.counters.registrations;
-  output_.events.emplace_back(PeerEvent{PeerEvent::Kind::registered, peer.key.side, peer.name});
+  tell(PeerEvent::Kind::registered, peer);
   welcome(peer);
   if (peer.worker) dispatcher_.add_worker(peer);
 }
 
-// conflict: its name is taken. The newcomer may be the next life of a dead peer, or the same life on a new
-// connection: then the ping finds nobody, and its next attempt succeeds. Or its namesake lives, and replacing
-// it would let the two drive each other out for ever, each time at the expense of what they were doing.
+// conflict: its name is taken. The newcomer may be the next life of a dead peer, or the same life
+// on a new connection: then the ping finds nobody, and its next attempt succeeds. Or its namesake
+// lives, and replacing it would let the two drive each other out for ever, each time at the expense
+// of what they were doing.
 Status Broker::make_way_for(const PeerKey& from, const Peer& candidate) {
   if (draining_ && from.side == Side::gateways) return fail(Errc::going_away);
   Peer* namesake = peers_.named(from.side, candidate.instance);
@@ -146,6 +226,8 @@ Status Broker::make_way_for(const PeerKey& from, const Peer& candidate) {
   }
   if (Peer* former = peers_.find(from)) lose(*former, PeerEvent::Kind::replaced);
   if (peers_.size() >= options_.peers_max) return fail(Errc::retry_later);
+  if (candidate.worker && !dispatcher_.has_room_for(*candidate.worker))
+    return fail(Errc::retry_later);
   return {};
 }
 
@@ -175,10 +257,10 @@ void Broker::say(const PeerKey& to, EnvelopeKind kind) {
 void Broker::lose(Peer& peer, PeerEvent::Kind why) {
   const bool left = why == PeerEvent::Kind::left;
   output_.counters.peers_lost += left ? 0 : 1;
-  output_.events.emplace_back(PeerEvent{why, peer.key.side, peer.name});
+  tell(why, peer);
   if (peer.worker)
-    dispatcher_.remove_worker(
-        peer, left ? Dispatcher::Departure::goodbye : Dispatcher::Departure::death);
+    dispatcher_.remove_worker(peer,
+                              left ? Dispatcher::Departure::goodbye : Dispatcher::Departure::death);
   peers_.remove(peer);
 }
 
@@ -202,8 +284,8 @@ void Broker::probe(Peer& peer) {
 void Broker::on_tick(Instant now) {
   advance(now);
   backlog_age_ = Duration::zero();
-  const bool stood_still = now - ticked_ >= options_.ping_every;
-  ticked_ = now;
+  const Duration elapsed = now - std::exchange(ticked_, now);
+  const bool stood_still = elapsed >= options_.ping_every;
   if (stood_still) {
     // Nobody could be heard meanwhile, which says nothing about them.
     ++output_.counters.stalls;
@@ -214,69 +296,39 @@ void Broker::on_tick(Instant now) {
     in_grace_ = false;
     dispatcher_.end_grace();
   }
-  dispatcher_.on_tick();
+  dispatcher_.on_tick(elapsed);
 }
 
 void Broker::judge_silence(Instant now) {
   std::vector<Peer*> dead;
   peers_.for_each([&](Peer& peer) {
     const Duration silence = now - peer.heard_at;
-    if (silence >= options_.dead_after) dead.push_back(&peer);
+    if (silence >= options_.dead_after)
+      dead.push_back(&peer);
     else if (silence >= options_.ping_every && now - peer.pinged_at >= options_.ping_every)
       probe(peer);
   });
   for (Peer* peer : dead) lose(*peer, PeerEvent::Kind::silent);
 }
 
+void Broker::on_keys_changed(const std::function<bool(const Principal&)>& is_valid, Instant now) {
+  advance(now);
+  std::vector<Peer*> revoked;
+  peers_.for_each([&](Peer& peer) {
+    if (!is_valid(peer.principal)) revoked.push_back(&peer);
+  });
+  for (Peer* peer : revoked) {
+    turn_away(peer->key, {}, Errc::refused);
+    lose(*peer, PeerEvent::Kind::revoked);
+  }
+}
+
 void Broker::drain(Instant now) {
   advance(now);
   if (std::exchange(draining_, true)) return;
   peers_.for_each([this](Peer& peer) {
-    if (!peer.worker) turn_away(peer.key, {}, Errc::going_away);
+    if (peer.role != Role::worker) turn_away(peer.key, {}, Errc::going_away);
   });
-}
-
-// -- what an operator asks
-
-void Broker::on_status(const PeerKey& from) {
-  wire::BrokerStatus status;
-  status.set_name(options_.name);
-  status.set_uptime_ms(static_cast<std::uint64_t>(to_ms(now_ - started_)));
-  status.set_late_replies(output_.counters.late_replies);
-  const auto name_of_service = [](std::size_t number) {
-    const auto known = service_name(static_cast<std::uint8_t>(number));
-    return known ? std::string(*known) : std::to_string(number);
-  };
-  peers_.for_each([&](Peer& peer) {
-    wire::BrokerStatus::Peer& line = *status.add_peers();
-    line.set_name(peer.name);
-    line.set_role(peer.worker ? wire::PEER_ROLE_WORKER : wire::PEER_ROLE_GATEWAY);
-    line.set_silent_ms(static_cast<std::uint32_t>(to_ms(now_ - peer.heard_at)));
-    line.set_requests(peer.requests);
-    if (!peer.worker) return;
-    for (const std::uint8_t service : peer.worker->services)
-      line.add_services(name_of_service(service));
-    line.set_outstanding_messages(static_cast<std::uint32_t>(peer.worker->held_messages));
-    line.set_credit_messages(peer.worker->credit_messages);
-    line.set_outstanding_bytes(peer.worker->held_bytes);
-    line.set_credit_bytes(peer.worker->credit_bytes);
-    line.set_draining(peer.worker->draining);
-  });
-  for (std::size_t number = 0; number < dispatcher_.services().size(); ++number) {
-    const Dispatcher::Service& service = dispatcher_.services()[number];
-    if (!service.ever_offered && service.waiting == 0) continue;
-    wire::BrokerStatus::Service& line = *status.add_services();
-    line.set_name(name_of_service(number));
-    line.set_workers(static_cast<std::uint32_t>(service.workers.size()));
-    line.set_queued(static_cast<std::uint32_t>(service.waiting));
-    line.set_queued_bytes(service.waiting_bytes);
-    line.set_requests(service.requests);
-    line.set_busy(service.busy);
-    line.set_redelivered(service.redelivered);
-    line.set_poisoned(service.poisoned);
-  }
-  const EnvelopeHeader header{.kind = EnvelopeKind::status_reply};
-  output_.send(from, encode(header, status.SerializeAsString()));
 }
 
 }  // namespace parley

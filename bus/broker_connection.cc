@@ -38,9 +38,10 @@ void BrokerConnection::open() {
       context_,
       {.identity = fresh_identity(options_.identity_letter),
        .send_hwm = options_.send_hwm,
-       .receive_hwm = options_.receive_hwm});
+       .receive_hwm = options_.receive_hwm,
+       .curve = options_.endpoint.curve});
   ZmqSocket events = socket.monitor(context_);
-  if (const Status status = socket.connect(options_.endpoint); !status)
+  if (const Status status = socket.connect(options_.endpoint.address); !status)
     log::error("bus.bad_endpoint", {{"detail", status.error().detail}});
   socket_ = std::make_unique<UvSocket>(
       loop_, std::move(socket), budget,
@@ -60,13 +61,13 @@ void BrokerConnection::open() {
 bool BrokerConnection::read_one(ZmqSocket& socket) {
   if (core_.needs_socket() || !socket.receive(incoming_)) return false;
   const bool whole = unpack(incoming_.bytes, [this](std::string_view bytes) { take(bytes); });
-  if (!whole) log::warn("bus.malformed", {{"broker", options_.endpoint}});
+  if (!whole) log::warn("bus.malformed", {{"broker", options_.endpoint.address}});
   return true;
 }
 
 void BrokerConnection::take(std::string_view bytes) {
   const auto envelope = decode_envelope(bytes);
-  if (!envelope) return log::warn("bus.malformed", {{"broker", options_.endpoint}});
+  if (!envelope) return log::warn("bus.malformed", {{"broker", options_.endpoint.address}});
   const auto received = core_.on_message(*envelope, loop_.now());
   perform(received.change);
   if (received.for_owner) handlers_.on_message(envelope->header, std::string(bytes));
@@ -115,21 +116,21 @@ void BrokerConnection::perform(ConnectionCore::Change change) {
   switch (change) {
     case ConnectionCore::Change::none: break;
     case ConnectionCore::Change::up:
-      log::info("bus.connected", {{"broker", options_.endpoint}});
+      log::info("bus.connected", {{"broker", options_.endpoint.address}});
       handlers_.on_up();
       break;
     case ConnectionCore::Change::leaving:
-      log::info("bus.broker_drains", {{"broker", options_.endpoint}});
+      log::info("bus.broker_drains", {{"broker", options_.endpoint.address}});
       handlers_.on_leaving();
       break;
     case ConnectionCore::Change::down:
-      log::warn("bus.lost", {{"broker", options_.endpoint}});
+      log::warn("bus.lost", {{"broker", options_.endpoint.address}});
       reopening_.once(0ms);  // not here: a handler of the socket may be running
       handlers_.on_down();
       break;
   }
   if (const auto refusal = core_.take_refusal())
-    log::warn("bus.refused", {{"broker", options_.endpoint}, {"error", *refusal}});
+    log::warn("bus.refused", {{"broker", options_.endpoint.address}, {"error", *refusal}});
   if (!core_.outbox().empty()) socket_->for_sending();
 }
 

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "bus/connection_core.h"
+#include "bus/endpoint.h"
 #include "bus/uv_socket.h"
 #include "proto/envelope.h"
 
@@ -23,7 +24,7 @@ class BrokerConnection {
   // What to do with messages that wait unread when the connection is lost.
   enum class AtLoss { read, drop };
   struct Options {
-    std::string endpoint;
+    BusEndpoint endpoint;
     char identity_letter;       // of fresh_identity()
     std::string registration;   // encoded RegisterPeer
     InstanceId instance;

@@ -28,24 +28,32 @@ const Principal& anybody(Side side) {
   return side == Side::workers ? back : front;
 }
 
-void write_log(const PeerEvent& event) {
-  constexpr std::array names{"peer.registered", "peer.refused",     "peer.draining", "peer.left",
-                             "peer.replaced",   "peer.unreachable", "peer.silent"};
-  const char* role = event.side == Side::workers ? "worker" : "gateway";
-  const char* name = names[static_cast<std::size_t>(event.kind)];
-  if (event.kind == PeerEvent::Kind::refused)
-    log::warn(name, {{"peer", event.name}, {"role", role}, {"reason", event.reason}});
-  else
-    log::info(name, {{"peer", event.name}, {"role", role}});
+const char* name_of(Role role) {
+  constexpr std::array names{"gateway", "worker", "business", "admin"};
+  return names[static_cast<std::size_t>(role)];
 }
 
-void write_log(const ParkedRequest& parked) {
-  log::warn("request.parked", {{"gateway", parked.id.gateway},
+void write_log(const PeerEvent& event) {
+  constexpr std::array names{"peer.registered",  "peer.refused", "peer.draining", "peer.left",
+                             "peer.replaced",    "peer.unreachable", "peer.silent", "peer.revoked",
+                             "peer.impostor", "peer.forbidden"};
+  const char* name = names[static_cast<std::size_t>(event.kind)];
+  if (event.kind == PeerEvent::Kind::refused)
+    log::warn(name,
+              {{"peer", event.name}, {"role", name_of(event.role)}, {"reason", event.reason}});
+  else
+    log::info(name, {{"peer", event.name}, {"role", name_of(event.role)}});
+}
+
+void write_log(const ParkedEvent& parked) {
+  log::warn("request.parked", {{"ticket", parked.ticket},
+                               {"gateway", parked.id.gateway},
                                {"boot", parked.id.boot},
                                {"number", parked.id.number},
                                {"verb", parked.verb},
                                {"user", parked.user},
                                {"key", parked.key},
+                               {"trace", parked.trace},
                                {"bytes", parked.bytes}});
 }
 
@@ -60,6 +68,10 @@ struct BrokerProcess::Impl {
   bool send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
+  void drain();
+  void on_event(const PeerEvent& event) { write_log(event); }
+  void on_event(const ParkedEvent& event) { write_log(event); }
+  void on_event(DrainWanted) { drain(); }
   UvSocket& socket_of(Side side) { return *sockets[static_cast<std::size_t>(side)]; }
 
   Loop& loop;
@@ -158,7 +170,7 @@ void BrokerProcess::Impl::perform() {
   }
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
-    std::visit([](const auto& what) { write_log(what); }, event);
+    std::visit([this](const auto& what) { on_event(what); }, event);
 }
 
 // False: nobody is there.
@@ -221,13 +233,15 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
   return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
 }
 
-void BrokerProcess::drain(Duration limit) {
-  if (std::exchange(impl_->is_draining, true)) return;
-  impl_->drain_until = impl_->loop.now() + limit;
+void BrokerProcess::drain() { impl_->drain(); }
+
+void BrokerProcess::Impl::drain() {
+  if (std::exchange(is_draining, true)) return;
+  drain_until = loop.now() + options.drain_limit;
   // What is sent last must get out: the process ends right after.
-  for (const auto& socket : impl_->sockets) socket->for_sending().set_linger(goodbye_linger);
-  impl_->broker.drain(impl_->loop.now());
-  impl_->perform();
+  for (const auto& socket : sockets) socket->for_sending().set_linger(goodbye_linger);
+  broker.drain(loop.now());
+  perform();
 }
 
 const std::vector<std::string>& BrokerProcess::gateway_endpoints() const {

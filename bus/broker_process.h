@@ -22,6 +22,7 @@ struct BrokerProcessOptions {
   // To one gateway, waiting because it does not read. More are dropped: a lost reply is asked for again,
   // a lost delivery is found by its number.
   int gateway_messages_max = 50'000;
+  Duration drain_limit = 10s;
 };
 
 class BrokerProcess {
@@ -31,9 +32,9 @@ class BrokerProcess {
                                                       Metrics& metrics);
   ~BrokerProcess();
 
-  // Sends gateways elsewhere and finishes what is held; stops the loop when that is done or `limit` has
-  // passed.
-  void drain(Duration limit);
+  // Sends gateways elsewhere and finishes what is held; stops the loop when that is done or
+  // options.drain_limit has passed. An operator's command does the same.
+  void drain();
   // As bound, with the ports that the kernel chose.
   const std::vector<std::string>& gateway_endpoints() const;
   const std::vector<std::string>& worker_endpoints() const;

@@ -12,6 +12,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/token_bucket.h"
+#include "bus/flight_recorder.h"
+#include "bus/principal.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -32,9 +35,20 @@ struct BrokerOptions {
   std::size_t held_bytes_max = 512 << 20;     // likewise
   std::size_t peers_max = 1'024;              // registrations; more are refused with retry_later
   std::size_t parked_max = 1'000;             // remembered poison; the oldest is forgotten
+  std::size_t parked_bytes_max = 64 << 20;    // likewise
+  std::size_t apps_max = 256;                 // of business systems; more: retry_later
   std::uint32_t credit_messages_max = 65'536;  // a worker's larger window is cut to this
   std::uint32_t credit_bytes_max = 256 << 20;  // likewise
-  std::uint32_t retry_hint_ms = 200;           // in retry_later
+  std::uint32_t delivery_messages_max = 65'536;  // a window for deliveries; likewise
+  std::uint32_t delivery_bytes_max = 256 << 20;  // likewise
+  std::size_t waiting_deliveries_max = 8'192;  // for a peer's credit; more: the newest goes
+  std::size_t waiting_delivery_bytes_max = 32 << 20;  // likewise
+  // Requests of one business system; more get rate_limited. Those of gateways have been counted there.
+  Rate business_rate = {.count = 2'000, .burst = 4'000};
+  Duration retried_poison_ttl = 10s;             // a request that an operator has tried again
+  std::uint32_t retry_hint_ms = 200;           // in retry_later, at least
+  // Microseconds since 1970, for what people are shown of the past.
+  std::function<std::int64_t()> wall_clock_us = [] { return 0; };
 };
 
 // The socket that a peer is connected to: gateways, business systems and operators on one, workers on the
@@ -60,24 +74,41 @@ struct BrokerAction {
   std::string bytes;
 };
 
-// A request that was set aside after attempts_max workers died of it. No body: it may be somebody's words.
-struct ParkedRequest {
-  RequestId id = {};
-  std::uint16_t verb = 0;
-  UserId user = {};
-  std::uint64_t key = 0;
-  std::size_t bytes = 0;
-};
-
 // Something that an operator should find in the log.
 struct PeerEvent {
-  enum class Kind { registered, refused, draining, left, replaced, unreachable, silent };
+  enum class Kind {
+    registered,
+    refused,
+    draining,
+    left,
+    replaced,
+    unreachable,
+    silent,
+    revoked,   // its key may no longer do what it does
+    impostor,  // its address was used with another key
+    forbidden  // it sent what its role may not send
+  };
   Kind kind;
-  Side side;
-  std::string name;
+  Role role;
+  std::string name;             // "?" if it has not said
+  std::string key;              // its public key; empty: unencrypted
   Errc reason = Errc::internal;  // of `refused` only
 };
-using BrokerEvent = std::variant<PeerEvent, ParkedRequest>;
+
+// A request was set aside after three workers died of it.
+struct ParkedEvent {
+  std::uint64_t ticket;
+  RequestId id;
+  std::uint16_t verb;
+  UserId user;
+  std::uint64_t key;
+  std::uint64_t trace;
+  std::size_t bytes;
+};
+// An operator wants this broker to drain.
+struct DrainWanted {};
+
+using BrokerEvent = std::variant<PeerEvent, ParkedEvent, DrainWanted>;
 
 struct BrokerCounters {
 #define PARLEY_BROKER_COUNTER(name, help) std::uint64_t name = 0;
@@ -90,6 +121,7 @@ struct BrokerOutput {
   std::vector<BrokerAction> actions;
   std::vector<BrokerEvent> events;
   BrokerCounters counters;
+  FlightRecorder flights;
 
   void send(const PeerKey& to, std::string bytes) { actions.push_back({to, std::move(bytes)}); }
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/limits.h"
+
 namespace parley {
 
 ConnectionCore::Change ConnectionCore::on_opened(BootId boot, Instant now) {
@@ -21,11 +23,23 @@ ConnectionCore::Change ConnectionCore::on_disconnected() {
 ConnectionCore::Received ConnectionCore::on_message(const Envelope& envelope, Instant now) {
   if (left_ || needs_socket_) return {};
   const Change change = perform(link_.on_message(envelope.header, envelope.body, now));
-  return {change, link_.is_registered()};
+  const bool is_registered = link_.is_registered();
+  if (is_registered && envelope.header.kind == EnvelopeKind::deliver)
+    grant(meter_.on_delivery(limits::envelope_header_bytes + envelope.body.size()));
+  return {change, is_registered};
+}
+
+void ConnectionCore::grant(std::optional<DeliveryMeter::Grant> grant) {
+  if (!grant || !link_.is_registered()) return;
+  send(encode(EnvelopeHeader{.kind = EnvelopeKind::credit,
+                             .id = {.number = grant->messages},
+                             .target = grant->bytes},
+              {}));
 }
 
 ConnectionCore::Change ConnectionCore::on_tick(Instant now) {
   if (left_ || needs_socket_) return Change::none;
+  if (options_.is_alive()) grant(meter_.on_tick());
   return perform(link_.on_tick(now, options_.is_alive()));
 }
 
@@ -56,6 +70,7 @@ ConnectionCore::Change ConnectionCore::perform(BrokerLink::Step step) {
       if (options_.is_alive()) send(encode(EnvelopeHeader{.kind = EnvelopeKind::pong}, {}));
       break;
   }
+  if (step.change == Change::up) meter_.restart();
   if (step.change == Change::down) needs_socket_ = true;
   return step.change;
 }

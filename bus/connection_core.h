@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "bus/broker_link.h"
+#include "bus/delivery_meter.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -31,6 +32,8 @@ class ConnectionCore {
     // Whether the process still does its work. If not it must look dead: it neither registers nor answers.
     std::function<bool()> is_alive;
     LinkOptions link = {};
+    // What the registration says of deliveries. One that was handed to the owner is dealt with.
+    DeliveryWindow deliveries = {};
   };
   struct Received {
     Change change = Change::none;
@@ -38,7 +41,7 @@ class ConnectionCore {
   };
 
   ConnectionCore(Options options, std::uint64_t seed)
-      : options_(std::move(options)), link_(options_.link, seed) {}
+      : options_(std::move(options)), link_(options_.link, seed), meter_(options_.deliveries) {}
 
   // A new socket takes the place of the former. `boot`: of this life of the peer, or of this connection.
   Change on_opened(BootId boot, Instant now);
@@ -68,9 +71,11 @@ class ConnectionCore {
  private:
   Change perform(BrokerLink::Step step);
   void register_us();
+  void grant(std::optional<DeliveryMeter::Grant> grant);
 
   Options options_;
   BrokerLink link_;
+  DeliveryMeter meter_;
   BootId boot_ = {};
   std::deque<std::string> outbox_;
   bool needs_socket_ = true;

@@ -30,7 +30,7 @@ std::string registration(const ConsumerOptions& options) {
 
 struct Consumer::Impl {
   Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handlers_in, Metrics& metrics);
-  void connect(const std::string& endpoint, std::size_t broker);
+  void connect(const BusEndpoint& endpoint, std::size_t broker);
   void on_message(std::size_t broker, const EnvelopeHeader& header, std::string bytes);
   void perform();
   void drain(Duration limit, std::function<void()> done);
@@ -70,7 +70,7 @@ Consumer::Impl::Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handler
   for (std::size_t i = 0; i < connections.size(); ++i) connect(options.brokers[i], i);
 }
 
-void Consumer::Impl::connect(const std::string& endpoint, std::size_t broker) {
+void Consumer::Impl::connect(const BusEndpoint& endpoint, std::size_t broker) {
   connections[broker] = std::make_unique<BrokerConnection>(
       loop, context,
       BrokerConnection::Options{

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "bus/endpoint.h"
 #include "bus/bus_request.h"
 #include "proto/envelope.h"
 #include "proto/verbs.h"
@@ -21,7 +22,7 @@ namespace parley {
 
 struct ConsumerOptions {
   std::string instance;              // lasting name, unique on the bus: "worker-1"
-  std::vector<std::string> brokers;  // ZeroMQ endpoints of the brokers' worker side
+  std::vector<BusEndpoint> brokers;  // the brokers' worker side
   std::vector<ServiceId> services;
   std::uint32_t credit_messages = 1'024;
   std::uint32_t credit_bytes = 8 << 20;

@@ -10,9 +10,42 @@
 
 namespace parley {
 
-Dispatcher::Service& Dispatcher::service_of(const Request& request) {
-  return services_[parley::service_of(request.verb)];
+namespace {
+
+// What a service may answer; the rest of base/error.def are our own words.
+bool may_be_answered(std::uint16_t error) {
+  switch (static_cast<Errc>(error)) {
+    case Errc::retry_later:
+    case Errc::rate_limited:
+    case Errc::storage_full:
+    case Errc::bad_request:
+    case Errc::too_large:
+    case Errc::refused:
+    case Errc::not_found:
+    case Errc::conflict:
+    case Errc::unsupported:
+    case Errc::internal: return true;
+    default: return error == 0;
+  }
 }
+
+// What a business system answers goes to clients: only what a service may say, nothing that a
+// gateway would act on.
+std::string app_reply(const EnvelopeHeader& said, std::string_view body, std::uint16_t verb,
+                      std::uint64_t trace) {
+  EnvelopeHeader reply{.kind = EnvelopeKind::reply,
+                       .verb = verb,
+                       .error = said.error,
+                       .id = said.id,
+                       .trace = trace,
+                       .retry_after_ms = said.retry_after_ms};
+  const bool fits = body.size() <= limits::frame_body_max;
+  if (!fits || !may_be_answered(said.error))
+    reply.error = static_cast<std::uint16_t>(Errc::internal);
+  return encode(reply, reply.error == 0 ? body : std::string_view());
+}
+
+}  // namespace
 
 bool Dispatcher::has_room(const Peer& peer, std::size_t bytes, unsigned attempts) const {
   const WorkerState& worker = *peer.worker;
@@ -49,40 +82,55 @@ bool Dispatcher::queue_is_full(const Service& service, std::size_t bytes) const 
          service.waiting_bytes + bytes > options_.queue_bytes_max;
 }
 
+// The worker that a request's lane would go to now; null: nobody serves it.
+Peer* Dispatcher::choose_for(SlabIndex at, const Peer* except) {
+  const Request& request = requests_[at];
+  return pick(*request.service, lanes_.key(request.lane).key, request.bytes.size(), except);
+}
+
+void Dispatcher::refuse(const EnvelopeHeader& header, Errc code) {
+  output_.flights.note({header.trace, header.user, now_, FlightPoint::broker_refused, 0,
+                        header.verb, static_cast<std::uint16_t>(code)});
+  answer_error(header.id, header.verb, code, services_.of(header.verb, header.target));
+}
+
 void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duration ttl) {
   if (requests_.find(header.id) != no_index) {
     ++output_.counters.duplicates;
     return;
   }
-  Service& service = services_[parley::service_of(header.verb)];
-  if (!service.ever_offered && !grace_) {
+  Service* service = services_.of(header.verb, header.target);
+  if (service == nullptr || (service->is_app && !service->is_served()) ||
+      (!service->is_app && !service->ever_offered && !grace_)) {
     ++output_.counters.no_service;
-    return answer_error(header.id, header.verb, Errc::no_service);
+    return refuse(header, Errc::no_service);
   }
   if (ttl <= Duration::zero()) {
     ++output_.counters.expired;
-    return answer_error(header.id, header.verb, Errc::retry_later);
+    return refuse(header, Errc::retry_later);
   }
-  const SlabIndex lane = lanes_.find({header.key, parley::service_of(header.verb)});
+  const SlabIndex lane = lanes_.find({header.key, service->key});
   Peer* worker =
-      lane != no_index ? lanes_[lane].worker : pick(service, header.key, bytes.size(), nullptr);
-  const bool goes_at_once = worker != nullptr && worker->worker->queue.empty() &&
-                            has_room(*worker, bytes.size(), 0);
-  if ((!goes_at_once && queue_is_full(service, bytes.size())) ||
+      lane != no_index ? lanes_[lane].worker : pick(*service, header.key, bytes.size(), nullptr);
+  const bool goes_at_once =
+      worker != nullptr && worker->worker->queue.empty() && has_room(*worker, bytes.size(), 0);
+  if ((!goes_at_once && queue_is_full(*service, bytes.size())) ||
       requests_.size() >= options_.held_messages_max ||
       held_bytes_ + bytes.size() > options_.held_bytes_max) {
     ++output_.counters.busy;
-    ++service.busy;
-    return answer_error(header.id, header.verb, Errc::retry_later);
+    ++service->busy;
+    return refuse(header, Errc::retry_later);
   }
   ++output_.counters.requests;
-  ++service.requests;
-  const SlabIndex at = store(header, std::move(bytes), ttl);
+  ++service->requests;
+  const SlabIndex at = store(header, *service, std::move(bytes), ttl);
   lanes_[requests_[at].lane].worker = worker;
+  note(FlightPoint::broker_accepted, at);
   place(at);
 }
 
-SlabIndex Dispatcher::store(const EnvelopeHeader& header, std::string bytes, Duration ttl) {
+SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, std::string bytes,
+                            Duration ttl) {
   held_bytes_ += bytes.size();
   const SlabIndex at = requests_.insert(header.id);
   Request& request = requests_[at];
@@ -91,8 +139,10 @@ SlabIndex Dispatcher::store(const EnvelopeHeader& header, std::string bytes, Dur
   request.expires = now_ + ttl;
   next_expiry_ = std::min(next_expiry_, request.expires);
   request.user = header.user;
+  request.trace = header.trace;
   request.verb = header.verb;
-  const LaneKey key{header.key, parley::service_of(header.verb)};
+  request.service = &service;
+  const LaneKey key{header.key, service.key};
   request.lane = lanes_.find(key);
   if (request.lane == no_index) request.lane = lanes_.insert(key);
   lanes_[request.lane].requests.push_back(requests_, at);
@@ -103,24 +153,39 @@ void Dispatcher::place(SlabIndex at) {
   const Request& request = requests_[at];
   Peer* worker = lanes_[request.lane].worker;
   if (request.expires <= now_) {
-    // It stands in no list yet; an orphan's list is as good as any to expire from.
-    wait_in(service_of(request).orphans, at, Request::Place::orphaned);
-    expire(at);
+    ++output_.counters.expired;
+    give_up(at, Errc::retry_later);
+  } else if (worker == nullptr && request.service->is_app) {
+    ++output_.counters.no_service;
+    give_up(at, Errc::no_service);
   } else if (worker == nullptr) {
-    wait_in(service_of(request).orphans, at, Request::Place::orphaned);
+    wait_in(request.service->orphans, at, Request::Place::orphaned);
   } else if (worker->worker->queue.empty() &&
              has_room(*worker, request.bytes.size(), request.attempts)) {
     send(at);
   } else {
+    ++output_.counters.credit_exhausted;
+    ++request.service->credit_exhausted;
+    ++worker->worker->credit_exhausted;
     wait_in(worker->worker->queue, at, Request::Place::queued);
   }
+}
+
+// Requires: it stands in no list but its lane.
+void Dispatcher::give_up(SlabIndex at, Errc code) {
+  const Request& request = requests_[at];
+  note(code == Errc::retry_later ? FlightPoint::broker_expired : FlightPoint::broker_refused, at,
+       static_cast<std::uint16_t>(code));
+  answer_error(requests_.key(at), request.verb, code, request.service);
+  forget(at);
 }
 
 void Dispatcher::wait_in(RequestList& list, SlabIndex at, Request::Place place) {
   Request& request = requests_[at];
   request.place = place;
   list.push_back(requests_, at);
-  Service& service = service_of(request);
+  Service& service = *request.service;
+  ++waiting_;
   ++service.waiting;
   service.waiting_bytes += request.bytes.size();
 }
@@ -139,8 +204,9 @@ void Dispatcher::send(SlabIndex at) {
 
   set_attempt(request.bytes, request.attempts);
   set_ttl_ms(request.bytes, static_cast<std::uint32_t>(to_ms(request.expires - now_)));
-  ++peer.requests;
+  if (peer.role == Role::worker) ++peer.requests;
   ++output_.counters.sent;
+  note(FlightPoint::broker_sent, at);
   output_.send(peer.key, request.bytes);
 }
 
@@ -156,10 +222,11 @@ void Dispatcher::take_out(SlabIndex at) {
     if (worker.last_attempt == at) worker.last_attempt = no_index;
     return;
   }
-  Service& service = service_of(request);
+  Service& service = *request.service;
   RequestList& list =
       request.place == Request::Place::queued ? peer->worker->queue : service.orphans;
   list.erase(requests_, at);
+  --waiting_;
   --service.waiting;
   service.waiting_bytes -= request.bytes.size();
 }
@@ -173,15 +240,23 @@ void Dispatcher::forget(SlabIndex at) {
   requests_.erase(at);
 }
 
-void Dispatcher::answer(Peer& peer, const RequestId& id, std::string bytes) {
-  const SlabIndex at = requests_.find(id);
+void Dispatcher::answer(Peer& peer, const EnvelopeHeader& header, std::string bytes) {
+  const SlabIndex at = requests_.find(header.id);
   if (at == no_index || requests_[at].place != Request::Place::outstanding ||
       lanes_[requests_[at].lane].worker != &peer) {
     ++output_.counters.late_replies;
-    bury_ghost(*peer.worker, id);
+    output_.flights.note({header.trace, header.user, now_, FlightPoint::broker_late_reply, 0,
+                          header.verb, header.error});
+    bury_ghost(*peer.worker, header.id);
     return pump(peer);
   }
-  pass_on(id, std::move(bytes));  // before pump(): somebody waits for it
+  Service& service = *requests_[at].service;
+  ++service.answered;
+  note(FlightPoint::broker_replied, at, header.error);
+  if (service.is_app)
+    bytes = app_reply(header, std::string_view(bytes).substr(limits::envelope_header_bytes),
+                      requests_[at].verb, requests_[at].trace);
+  pass_on(header.id, std::move(bytes));  // before pump(): somebody waits for it
   const SlabIndex lane = requests_[at].lane;
   take_out(at);
   const bool lane_goes_on = lanes_[lane].requests.size > 1;
@@ -224,32 +299,34 @@ void Dispatcher::pump(Peer& peer) {
   }
 }
 
-std::size_t Dispatcher::waiting() const {
-  std::size_t sum = 0;
-  for (const Service& service : services_) sum += service.waiting;
-  return sum;
-}
-
 void Dispatcher::end_grace() {
   grace_ = false;
-  for (Service& service : services_) {
-    if (service.ever_offered) continue;
+  services_.for_each([this](Service& service) {
+    if (service.ever_offered) return;
     for (const SlabIndex at : service.orphans.snapshot(requests_)) {
       ++output_.counters.no_service;
-      answer_error(requests_.key(at), requests_[at].verb, Errc::no_service);
       take_out(at);
-      forget(at);
+      give_up(at, Errc::no_service);
     }
-  }
+  });
 }
 
-void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, Errc code) {
+void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, Errc code,
+                              const Service* service) {
+  const std::uint32_t hint_ms =
+      service == nullptr ? options_.retry_hint_ms : service->retry_hint_ms(options_.retry_hint_ms);
   const EnvelopeHeader reply{.kind = EnvelopeKind::reply,
                              .verb = verb,
                              .error = static_cast<std::uint16_t>(code),
                              .id = id,
-                             .retry_after_ms = is_retryable(code) ? options_.retry_hint_ms : 0};
+                             .retry_after_ms = is_retryable(code) ? hint_ms : 0};
   pass_on(id, encode(reply, {}));
+}
+
+void Dispatcher::note(FlightPoint point, SlabIndex at, std::uint16_t error) {
+  const Request& request = requests_[at];
+  output_.flights.note(
+      {request.trace, request.user, now_, point, request.attempts, request.verb, error});
 }
 
 }  // namespace parley

@@ -1,5 +1,5 @@
-// How requests leave the worker that they were bound to: it died, drains or is slow; their time is up; they
-// are poison. The other half of dispatcher.h.
+// How requests leave the worker that they were bound to: it died, drains or is slow; their time is
+// up; they are poison. The other half of dispatcher.h.
 #include <algorithm>
 
 #include "bus/dispatcher.h"
@@ -18,33 +18,50 @@ void Dispatcher::leave_behind(SlabIndex at) {
 }
 
 void Dispatcher::expire(SlabIndex at) {
-  const Request& request = requests_[at];
-  const SlabIndex lane = request.lane;
-  const bool was_sent = request.place == Request::Place::outstanding;
+  const SlabIndex lane = requests_[at].lane;
+  const bool was_sent = requests_[at].place == Request::Place::outstanding;
   ++output_.counters.expired;
-  answer_error(requests_.key(at), request.verb, Errc::retry_later);
-  if (was_sent) leave_behind(at);
-  else take_out(at);
+  if (was_sent)
+    leave_behind(at);
+  else
+    take_out(at);
   const bool lane_goes_on = lanes_[lane].requests.size > 1;
-  forget(at);
+  give_up(at, Errc::retry_later);
   if (lane_goes_on && was_sent) move_lane_if_free(lane);
 }
 
 void Dispatcher::park(SlabIndex at) {
-  const Request& request = requests_[at];
+  Request& request = requests_[at];
   const RequestId id = requests_.key(at);
-  ParkedRequest parked{.id = id,
-                       .verb = request.verb,
-                       .user = request.user,
-                       .key = lanes_.key(request.lane).key,
-                       .bytes = request.bytes.size()};
   ++output_.counters.parked;
-  ++service_of(request).poisoned;
-  answer_error(id, request.verb, Errc::internal);
+  ++request.service->poisoned;
+  note(FlightPoint::broker_parked, at);
+  answer_error(id, request.verb, Errc::internal, request.service);
+  const std::size_t bytes = request.bytes.size();
+  const ParkedRequest& parked = poison_.add({.id = id,
+                                             .verb = request.verb,
+                                             .user = request.user,
+                                             .key = lanes_.key(request.lane).key,
+                                             .trace = request.trace,
+                                             .parked_at = now_,
+                                             .bytes = request.bytes});
+  output_.events.emplace_back(ParkedEvent{.ticket = parked.ticket,
+                                          .id = id,
+                                          .verb = parked.verb,
+                                          .user = parked.user,
+                                          .key = parked.key,
+                                          .trace = parked.trace,
+                                          .bytes = bytes});
   forget(at);
-  output_.events.emplace_back(parked);
-  parked_.push_back(parked);
-  if (parked_.size() > options_.parked_max) parked_.pop_front();
+}
+
+bool Dispatcher::retry_poison(std::uint64_t ticket) {
+  const ParkedRequest* parked = poison_.find(ticket);
+  if (parked == nullptr) return false;
+  const RequestId id = parked->id;
+  const auto envelope = decode_envelope(parked->bytes);
+  accept(envelope->header, parked->bytes, options_.retried_poison_ttl);
+  return requests_.find(id) != no_index && poison_.drop(ticket);
 }
 
 // A lane at a draining worker waits until the worker has answered what it holds of it, then moves.
@@ -53,8 +70,7 @@ void Dispatcher::move_lane_if_free(SlabIndex lane) {
   if (moved.worker == nullptr || !moved.worker->worker->draining) return;
   const SlabIndex first = moved.requests.head;
   if (requests_[first].place == Request::Place::outstanding) return;
-  const LaneKey key = lanes_.key(lane);
-  move_lane(lane, pick(services_[key.service], key.key, requests_[first].bytes.size(), nullptr));
+  move_lane(lane, choose_for(first, nullptr));
 }
 
 void Dispatcher::move_lane(SlabIndex lane, Peer* to) {
@@ -63,7 +79,8 @@ void Dispatcher::move_lane(SlabIndex lane, Peer* to) {
     if (requests_[at].place == Request::Place::outstanding) {
       leave_behind(at);
       ++output_.counters.redelivered;
-      ++service_of(requests_[at]).redelivered;
+      ++requests_[at].service->redelivered;
+      note(FlightPoint::broker_taken_back, at);
     } else {
       take_out(at);
     }
@@ -72,18 +89,19 @@ void Dispatcher::move_lane(SlabIndex lane, Peer* to) {
   for (const SlabIndex at : moved) place(at);
 }
 
-void Dispatcher::add_worker(Peer& worker) {
-  for (const std::uint8_t number : worker.worker->services) {
-    Service& service = services_[number];
-    service.workers.push_back(&worker);
-    service.ever_offered = true;
-    for (const SlabIndex at : service.orphans.snapshot(requests_)) {
+void Dispatcher::add_worker(Peer& peer) {
+  WorkerState& worker = *peer.worker;
+  for (const std::uint8_t number : worker.built_in)
+    worker.services.push_back(&services_.built_in(number));
+  for (const std::string& app : worker.apps) worker.services.push_back(&services_.app(app));
+  for (Service* service : worker.services) {
+    service->workers.push_back(&peer);
+    service->ever_offered = true;
+    for (const SlabIndex at : service->orphans.snapshot(requests_)) {
       const SlabIndex lane = requests_[at].lane;
       take_out(at);
       // A lane's first orphan decides where the others follow it.
-      if (lanes_[lane].worker == nullptr)
-        lanes_[lane].worker =
-            pick(service, lanes_.key(lane).key, requests_[at].bytes.size(), nullptr);
+      if (lanes_[lane].worker == nullptr) lanes_[lane].worker = choose_for(at, nullptr);
       place(at);
     }
   }
@@ -100,7 +118,7 @@ void Dispatcher::drain_worker(Peer& peer) {
 
 void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   WorkerState& worker = *peer.worker;
-  for (const std::uint8_t number : worker.services) std::erase(services_[number].workers, &peer);
+  for (Service* service : worker.services) std::erase(service->workers, &peer);
   auto moved = worker.outstanding.snapshot(requests_);
   const std::size_t outstanding = moved.size();
   for (const SlabIndex at : worker.queue.snapshot(requests_)) moved.push_back(at);
@@ -109,7 +127,8 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   for (std::size_t i = 0; i < outstanding; ++i) {
     Request& request = requests_[moved[i]];
     ++output_.counters.redelivered;
-    ++service_of(request).redelivered;
+    ++request.service->redelivered;
+    note(FlightPoint::broker_taken_back, moved[i]);
     if (departure == Departure::goodbye) --request.attempts;
   }
   std::erase_if(moved, [&](SlabIndex at) {
@@ -121,14 +140,16 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   for (const SlabIndex at : moved) lanes_[requests_[at].lane].worker = nullptr;
   for (const SlabIndex at : moved) {
     Lane& lane = lanes_[requests_[at].lane];
-    const LaneKey key = lanes_.key(requests_[at].lane);
-    if (lane.worker == nullptr)
-      lane.worker = pick(services_[key.service], key.key, requests_[at].bytes.size(), nullptr);
+    if (lane.worker == nullptr) lane.worker = choose_for(at, nullptr);
     place(at);
   }
+  // With nobody left to serve an app nothing of it is held any more.
+  for (const Service* service : worker.services)
+    if (service->is_app && service->workers.empty()) services_.forget(*service);
 }
 
-void Dispatcher::on_tick() {
+void Dispatcher::on_tick(Duration elapsed) {
+  services_.for_each([elapsed](Service& service) { service.measure(elapsed); });
   expire_due();
   peers_.for_each([&](Peer& peer) {
     if (!peer.worker) return;
@@ -137,18 +158,21 @@ void Dispatcher::on_tick() {
   });
 }
 
-// Looks through everything that is held, but only when something is due: most are answered long before.
+// Looks through everything that is held, but only when something is due: most are answered long
+// before.
 void Dispatcher::expire_due() {
   if (now_ < next_expiry_) return;
   next_expiry_ = Instant::max();
   requests_.for_each([&](SlabIndex at) {
-    if (requests_[at].expires <= now_) expire(at);
-    else next_expiry_ = std::min(next_expiry_, requests_[at].expires);
+    if (requests_[at].expires <= now_)
+      expire(at);
+    else
+      next_expiry_ = std::min(next_expiry_, requests_[at].expires);
   });
 }
 
-// A request on its last attempt stays where it is: a slow database must end in retry_later, not in a
-// verdict of poison.
+// A request on its last attempt stays where it is: a slow database must end in retry_later, not in
+// a verdict of poison.
 bool Dispatcher::may_be_moved(const Lane& lane) const {
   for (SlabIndex at = lane.requests.head; at != no_index; at = requests_[at].in_lane.next) {
     const Request& request = requests_[at];
@@ -168,8 +192,8 @@ void Dispatcher::move_slow_lanes(Peer& peer) {
   for (const SlabIndex lane : slow) {
     // The lane of two slow requests has moved with the first.
     if (lanes_[lane].worker != &peer || !may_be_moved(lanes_[lane])) continue;
-    const LaneKey key = lanes_.key(lane);
-    Peer* other = pick(services_[key.service], key.key, 0, &peer);
+    const SlabIndex first = lanes_[lane].requests.head;
+    Peer* other = choose_for(first, &peer);
     if (other != nullptr) move_lane(lane, other);
   }
 }

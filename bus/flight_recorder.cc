@@ -8,7 +8,8 @@ namespace parley {
 std::string_view name_of(FlightPoint point) {
   switch (point) {
 #define PARLEY_FLIGHT_POINT(name, text) \
-  case FlightPoint::name: return #name;
+  case FlightPoint::name:               \
+    return #name;
 #include "bus/flight_points.def"
 #undef PARLEY_FLIGHT_POINT
   }

@@ -1,5 +1,6 @@
-// What a process remembers of the requests that passed through it lately, for `parley trace`: a ring of
-// fixed size, the oldest is overwritten. Pure; one owner thread. No bodies. Costs one store per event.
+// What a process remembers of the requests that passed through it lately, for `parley trace`: a
+// ring of fixed size, the oldest is overwritten. Pure; one owner thread. No bodies. Costs one store
+// per event.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +44,8 @@ class FlightRecorder {
     ++next_;
   }
 
-  // What it knows, the newest answer_events_max, oldest first; `process` is left empty. `now` and `wall_us`
-  // are the same moment by both clocks.
+  // What it knows, the newest answer_events_max, oldest first; `process` is left empty. `now` and
+  // `wall_us` are the same moment by both clocks.
   wire::TraceAnswer answer(const wire::TraceQuery& query, Instant now, std::int64_t wall_us) const;
 
  private:

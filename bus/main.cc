@@ -51,6 +51,8 @@ BrokerProcessOptions options_from(const Settings& s) {
   BrokerProcessOptions options = s.process;
   options.ipc_mode = s.ipc_group ? 0660 : 0600;
   options.gateway_messages_max = static_cast<int>(s.gateway_messages);
+  options.drain_limit = std::chrono::seconds(s.drain_s);
+  options.broker.wall_clock_us = [] { return wall_clock_ms() * 1'000; };
   options.broker.boot = BootId{secure_random_id()};
   options.broker.queue_messages_max = s.queue_messages;
   options.broker.queue_bytes_max = s.queue_mib << 20;
@@ -75,8 +77,7 @@ int run(const Settings& settings) {
     return exit_runtime;
   }
   log::info("broker.ready", {{"name", settings.process.broker.name}});
-  const TerminationSignal stop(
-      loop, [&] { (*broker)->drain(std::chrono::seconds(settings.drain_s)); });
+  const TerminationSignal stop(loop, [&] { (*broker)->drain(); });
   loop.run();
   return exit_ok;
 }

@@ -12,20 +12,28 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/token_bucket.h"
 #include "bus/broker_types.h"
+#include "bus/deliveries.h"
+#include "bus/principal.h"
 #include "bus/requests.h"
 
 namespace parley {
 
-// What only workers have. Credit: `held` never exceeds the window, but for a single request that is larger
-// than the window's bytes and travels alone.
+struct Service;
+
+// What only who serves has: workers, and business systems with apps. Credit: `held` never exceeds the
+// window, but for a single request that is larger than the window's bytes and travels alone.
 struct WorkerState {
-  std::vector<std::uint8_t> services;
+  std::vector<std::uint8_t> built_in;  // numbers of services.def
+  std::vector<std::string> apps;       // "app.payroll"
+  std::vector<Service*> services;      // both, once it is registered
   std::uint32_t credit_messages = 0;
   std::size_t credit_bytes = 0;
   std::size_t held_messages = 0;  // sent and not answered by it, ghosts included
   std::size_t held_bytes = 0;
   bool draining = false;
+  std::uint64_t credit_exhausted = 0;  // requests that had to wait for it
   RequestList queue;        // bound to it, waiting for credit, in order of arrival
   RequestList outstanding;  // sent to it, in the order of sending
   // The one request on its last attempt that it holds: of several, innocents would be condemned with the
@@ -41,17 +49,21 @@ struct Peer {
   std::string name;
   InstanceId instance;  // hash of the name
   BootId boot;          // this incarnation
+  Role role = Role::gateway;
+  Principal principal = {};
   Instant heard_at = {};
   Instant pinged_at = {};
-  std::uint64_t requests = 0;         // received from it (gateway) or sent to it (worker)
-  std::optional<WorkerState> worker = {};  // nothing: a gateway
+  std::uint64_t requests = 0;  // received from it, or sent to it if it only serves
+  TokenBucket rate = {};       // of a business system's requests
+  std::optional<WorkerState> worker = {};  // if it serves
+  DeliveryState deliveries = {};
 };
 
 class Peers {
  public:
   Peer* find(const PeerKey& key);
   Peer* named(Side side, InstanceId instance);
-  // The gateway that waits for the answer to `id`; null if it is gone or another life of it is here.
+  // Who waits for the answer to `id`; null if he is gone or another life of him is here.
   Peer* asker(const RequestId& id);
 
   // Requires: neither its key nor its (side, instance) is there. The reference lasts until remove().

@@ -23,6 +23,8 @@ std::string registration(const std::string& name) {
   wire::RegisterPeer body;
   body.set_role(wire::PEER_ROLE_GATEWAY);
   body.set_name(name);
+  body.set_delivery_messages(DeliveryWindow{}.messages);
+  body.set_delivery_bytes(DeliveryWindow{}.bytes);
   return body.SerializeAsString();
 }
 
@@ -30,7 +32,7 @@ std::string registration(const std::string& name) {
 
 struct Publisher::Impl {
   Impl(Loop& loop_in, PublisherOptions options_in, Handlers handlers_in, Metrics& metrics);
-  void connect(const std::string& endpoint, std::size_t broker);
+  void connect(const BusEndpoint& endpoint, std::size_t broker);
   void on_message(std::size_t broker, const EnvelopeHeader& header, std::string_view body);
   void perform();
   void tick();
@@ -84,7 +86,7 @@ Publisher::Impl::Impl(Loop& loop_in, PublisherOptions options_in, Handlers handl
   ticks.every(tick_every);
 }
 
-void Publisher::Impl::connect(const std::string& endpoint, std::size_t broker) {
+void Publisher::Impl::connect(const BusEndpoint& endpoint, std::size_t broker) {
   connections[broker] = std::make_unique<BrokerConnection>(
       loop, context,
       BrokerConnection::Options{.endpoint = endpoint,

@@ -16,13 +16,14 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "bus/endpoint.h"
 #include "proto/envelope.h"
 
 namespace parley {
 
 struct PublisherOptions {
   std::string instance;              // lasting name, unique on the bus: "gateway-1"
-  std::vector<std::string> brokers;  // ZeroMQ endpoints of the brokers' gateway side
+  std::vector<BusEndpoint> brokers;  // the brokers' gateway side
   std::size_t pending_max = 20'000;  // unanswered; more: publish() refuses with retry_later
   std::size_t pending_bytes_max = 64 << 20;
   Duration request_timeout = 10s;    // after it on_reply is called with retry_later

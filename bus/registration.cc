@@ -1,15 +1,19 @@
 #include "bus/registration.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "proto/bus.pb.h"
+#include "proto/verbs.h"
 
 namespace parley {
 namespace {
 
 constexpr std::size_t name_bytes_max = 64;
+constexpr int apps_of_one_max = 16;
+constexpr std::string_view app_prefix = "app.";
 
 // Names become labels of metrics and words in logs.
 bool is_name(std::string_view name) {
@@ -20,20 +24,66 @@ bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= name_bytes_max && std::ranges::all_of(name, is_allowed);
 }
 
-Result<WorkerState> read_worker(const wire::RegisterPeer& wish, const BrokerOptions& options) {
-  WorkerState worker;
-  for (const std::uint32_t service : wish.services()) {
-    if (service < 1 || service > 255) return fail(Errc::bad_request, "service number");
-    const auto number = static_cast<std::uint8_t>(service);
-    if (std::ranges::find(worker.services, number) == worker.services.end())
-      worker.services.push_back(number);
+bool is_app_name(std::string_view name) {
+  return is_name(name) && name.starts_with(app_prefix) && name.size() > app_prefix.size();
+}
+
+// Nothing: not a role that registers.
+std::optional<Role> role_of(wire::PeerRole role) {
+  switch (role) {
+    case wire::PEER_ROLE_GATEWAY: return Role::gateway;
+    case wire::PEER_ROLE_WORKER: return Role::worker;
+    case wire::PEER_ROLE_BUSINESS: return Role::business;
+    default: return std::nullopt;
   }
-  if (worker.services.empty()) return fail(Errc::bad_request, "a worker without services");
+}
+
+Side side_of(Role role) { return role == Role::worker ? Side::workers : Side::gateways; }
+
+Status read_credit(const wire::RegisterPeer& wish, const BrokerOptions& options,
+                   WorkerState& worker) {
   worker.credit_messages = std::min(wish.credit_messages(), options.credit_messages_max);
   worker.credit_bytes = std::min(wish.credit_bytes(), options.credit_bytes_max);
   if (worker.credit_messages == 0 || worker.credit_bytes == 0)
-    return fail(Errc::bad_request, "a worker without credit");
+    return fail(Errc::bad_request, "serves without credit");
+  return {};
+}
+
+Result<WorkerState> read_worker(const wire::RegisterPeer& wish, const BrokerOptions& options) {
+  WorkerState worker;
+  for (const std::uint32_t service : wish.services()) {
+    if (service < 1 || service > 255 || service == static_cast<std::uint32_t>(ServiceId::app))
+      return fail(Errc::bad_request, "service number");
+    const auto number = static_cast<std::uint8_t>(service);
+    if (std::ranges::find(worker.built_in, number) == worker.built_in.end())
+      worker.built_in.push_back(number);
+  }
+  if (worker.built_in.empty() || wish.apps_size() > 0)
+    return fail(Errc::bad_request, "a worker without services, or with apps");
+  PARLEY_CHECK(read_credit(wish, options, worker));
   return worker;
+}
+
+// Nothing: it serves nothing.
+Result<std::optional<WorkerState>> read_apps(const wire::RegisterPeer& wish,
+                                             const BrokerOptions& options) {
+  if (wish.services_size() > 0 || wish.apps_size() > apps_of_one_max)
+    return fail(Errc::bad_request, "services that are no apps, or too many");
+  if (wish.apps_size() == 0) return std::nullopt;
+  WorkerState worker;
+  for (const std::string& app : wish.apps()) {
+    if (!is_app_name(app)) return fail(Errc::bad_request, "name of an app");
+    if (std::ranges::find(worker.apps, app) == worker.apps.end()) worker.apps.push_back(app);
+  }
+  PARLEY_CHECK(read_credit(wish, options, worker));
+  return worker;
+}
+
+void read_delivery_window(const wire::RegisterPeer& wish, const BrokerOptions& options,
+                          DeliveryState& deliveries) {
+  if (wish.delivery_bytes() == 0) return;
+  deliveries.window_messages = std::min(wish.delivery_messages(), options.delivery_messages_max);
+  deliveries.window_bytes = std::min(wish.delivery_bytes(), options.delivery_bytes_max);
 }
 
 }  // namespace
@@ -47,16 +97,22 @@ Result<Peer> read_registration(const PeerKey& from, const Principal& who, const 
   Peer peer{.key = from,
             .name = wish.name(),
             .instance = instance_id(wish.name()),
-            .boot = envelope.header.id.boot};
+            .boot = envelope.header.id.boot,
+            .principal = who};
   if (peer.instance != envelope.header.id.gateway || !peer.boot)
     return fail(Errc::bad_request, "id does not match the name");
-  const bool is_worker = from.side == Side::workers;
-  if (wish.role() != (is_worker ? wire::PEER_ROLE_WORKER : wire::PEER_ROLE_GATEWAY))
-    return fail(Errc::bad_request, "role");
-  if (!who.roles.has(is_worker ? Role::worker : Role::gateway) || !who.may_be_called(peer.name))
+  const auto role = role_of(wish.role());
+  if (!role || side_of(*role) != from.side) return fail(Errc::bad_request, "role");
+  if (!who.roles.has(*role) || !who.may_be_called(peer.name))
     return fail(Errc::refused, "not with this key");
-  if (is_worker) {
+  peer.role = *role;
+  if (peer.role == Role::worker) {
     PARLEY_TRY(peer.worker, read_worker(wish, options));
+    return peer;
+  }
+  read_delivery_window(wish, options, peer.deliveries);
+  if (peer.role == Role::business) {
+    PARLEY_TRY(peer.worker, read_apps(wish, options));
   }
   return peer;
 }

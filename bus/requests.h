@@ -18,6 +18,7 @@
 namespace parley {
 
 struct Peer;
+struct Service;
 
 struct Request {
   enum class Place : std::uint8_t {
@@ -31,6 +32,8 @@ struct Request {
   Instant expires;
   Instant sent;
   UserId user;
+  std::uint64_t trace = 0;
+  Service* service = nullptr;
   SlabIndex lane = no_index;
   std::uint16_t verb = 0;
   Place place = Place::orphaned;
@@ -44,7 +47,7 @@ using RequestList = SlabList<&Request::in_place>;
 
 struct LaneKey {
   std::uint64_t key = 0;
-  std::uint8_t service = 0;
+  std::uint64_t service = 0;  // Service::key
   friend bool operator==(const LaneKey&, const LaneKey&) = default;
 };
 

@@ -20,6 +20,11 @@ namespace {
 
 // ZMQ_ZERO_COPY_RECV: hidden in the packaged header, accepted by the library.
 constexpr int zero_copy_receive = 10;
+// ZMQ_ZAP_ENFORCE_DOMAIN: likewise. Without it a CURVE socket admits every key while nobody handles ZAP.
+constexpr int zap_enforce_domain = 93;
+// ZMTP counts a message's encrypted size: command name, nonce, flags, authenticator (RFC 26).
+constexpr std::int64_t curve_overhead = 8 + 8 + 1 + 16;
+constexpr std::string_view zap_domain = "parley";
 constexpr std::string_view ipc_scheme = "ipc://";
 
 class Frame {
@@ -89,6 +94,14 @@ void ZmqSocket::set(int option, int value) {
   PARLEY_ASSERT(zmq_setsockopt(socket_, option, &value, sizeof value) == 0);
 }
 
+void ZmqSocket::set(int option, std::string_view value) {
+  PARLEY_ASSERT(zmq_setsockopt(socket_, option, value.data(), value.size()) == 0);
+}
+
+void ZmqSocket::limit_messages(std::int64_t bytes_max) {
+  PARLEY_ASSERT(zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) == 0);
+}
+
 namespace {
 struct Setting {
   int option;
@@ -101,7 +114,7 @@ constexpr std::array wire_settings{
     Setting{ZMQ_TCP_KEEPALIVE_CNT, 3},   Setting{ZMQ_TCP_MAXRT, 10'000}};
 }  // namespace
 
-ZmqSocket ZmqSocket::router(ZmqContext& context, RouterOptions options) {
+ZmqSocket ZmqSocket::router(ZmqContext& context, const RouterOptions& options) {
   ZmqSocket socket(context, ZMQ_ROUTER);
   for (const auto [option, value] : wire_settings) socket.set(option, value);
   socket.set(ZMQ_SNDHWM, options.send_hwm);
@@ -109,8 +122,13 @@ ZmqSocket ZmqSocket::router(ZmqContext& context, RouterOptions options) {
   socket.set(ZMQ_ROUTER_MANDATORY, 1);
   socket.set(ZMQ_ROUTER_HANDOVER, 1);
   socket.set(ZMQ_BACKLOG, 1'024);
-  const auto largest = static_cast<std::int64_t>(limits::envelope_max);
-  PARLEY_ASSERT(zmq_setsockopt(socket.socket_, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0);
+  socket.limit_messages(limits::envelope_max + (options.curve ? curve_overhead : 0));
+  if (options.curve) {
+    socket.set(ZMQ_CURVE_SERVER, 1);
+    socket.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
+    socket.set(ZMQ_ZAP_DOMAIN, zap_domain);
+    socket.set(zap_enforce_domain, 1);
+  }
   return socket;
 }
 
@@ -122,10 +140,13 @@ ZmqSocket ZmqSocket::dealer(ZmqContext& context, const DealerOptions& options) {
   socket.set(ZMQ_IMMEDIATE, 1);
   socket.set(ZMQ_RECONNECT_IVL, 100);
   socket.set(ZMQ_RECONNECT_IVL_MAX, 1'000);
-  PARLEY_ASSERT(zmq_setsockopt(socket.socket_, ZMQ_ROUTING_ID, options.identity.data(),
-                               options.identity.size()) == 0);
-  const auto largest = static_cast<std::int64_t>(limits::envelope_max);
-  PARLEY_ASSERT(zmq_setsockopt(socket.socket_, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0);
+  socket.set(ZMQ_ROUTING_ID, options.identity);
+  socket.limit_messages(limits::envelope_max + (options.curve ? curve_overhead : 0));
+  if (options.curve) {
+    socket.set(ZMQ_CURVE_SERVERKEY, options.curve->server_key);
+    socket.set(ZMQ_CURVE_PUBLICKEY, options.curve->own.public_key);
+    socket.set(ZMQ_CURVE_SECRETKEY, options.curve->own.secret_key);
+  }
   return socket;
 }
 

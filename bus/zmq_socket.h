@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "bus/curve.h"
 
 namespace parley {
 
@@ -50,13 +51,17 @@ class ZmqSocket {
   struct RouterOptions {
     int send_hwm = 0;     // messages per peer; 0: unbounded, for when credit bounds them
     int receive_hwm = 0;  // likewise
+    // Our pair: only who knows its public half and is admitted by the context's ZAP handler (zap())
+    // gets in; without a handler nobody does. Nothing: in clear, open to all.
+    std::optional<CurveKeyPair> curve = {};
   };
   struct DealerOptions {
     std::string identity;  // fresh for each connection; 1 … 255 bytes, the first not 0
     int send_hwm = 0;
     int receive_hwm = 0;
+    std::optional<CurveClient> curve = {};  // nothing: in clear
   };
-  static ZmqSocket router(ZmqContext& context, RouterOptions options);
+  static ZmqSocket router(ZmqContext& context, const RouterOptions& options);
   static ZmqSocket dealer(ZmqContext& context, const DealerOptions& options);
 
   ZmqSocket(ZmqSocket&& other) noexcept;
@@ -90,6 +95,8 @@ class ZmqSocket {
  private:
   ZmqSocket(ZmqContext& context, int type);
   void set(int option, int value);
+  void set(int option, std::string_view value);
+  void limit_messages(std::int64_t bytes_max);
 
   void* socket_ = nullptr;
   bool is_router_ = false;

@@ -57,6 +57,8 @@ std::function<int()> declare_status(CLI::App& app) {
       app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated")
           ->allow_extra_args(false);
   data->excludes(brokers);
+  app.add_option("--key", options->key_file, "Our pair of keys, for brokers with \"tcp://… KEY\"")
+      ->needs(brokers);
   app.add_flag("--json", options->json, "For programs");
   app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated")
       ->allow_extra_args(false);

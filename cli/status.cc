@@ -17,17 +17,17 @@ namespace {
 constexpr Duration answer_limit = 2s;
 constexpr Duration ask_again_after = 20ms;
 
-std::vector<BrokerAnswer> ask_all(const std::vector<std::string>& endpoints, Duration limit) {
+std::vector<BrokerAnswer> ask_all(const Endpoints& brokers, Duration limit) {
   std::vector<BrokerAnswer> answers;
-  for (const std::string& endpoint : endpoints)
-    answers.push_back({endpoint, ask_status(endpoint, limit)});
+  for (const BusEndpoint& broker : brokers)
+    answers.push_back({broker.address, ask_status(broker, limit)});
   return answers;
 }
 
-int wait_for_peers(const StatusOptions& options) {
+int wait_for_peers(const StatusOptions& options, const Endpoints& brokers) {
   const Instant deadline = monotonic_now() + options.wait;
   while (true) {
-    const auto missing = missing_peers(ask_all(options.brokers, 500ms), options.peers);
+    const auto missing = missing_peers(ask_all(brokers, 500ms), options.peers);
     if (missing.empty()) return exit_ok;
     if (monotonic_now() > deadline) {
       std::fprintf(stderr, "parley status: not registered with every broker:");
@@ -50,8 +50,8 @@ void print_processes(const UpFile& file) {
   std::printf("\n");
 }
 
-int print_status(const StatusOptions& options) {
-  const auto answers = ask_all(options.brokers, answer_limit);
+int print_status(const StatusOptions& options, const Endpoints& brokers) {
+  const auto answers = ask_all(brokers, answer_limit);
   std::fputs((options.json ? status_json(answers) : status_table(answers)).c_str(), stdout);
   return std::all_of(answers.begin(), answers.end(),
                      [](const BrokerAnswer& answer) { return answer.status.has_value(); })
@@ -59,11 +59,21 @@ int print_status(const StatusOptions& options) {
              : exit_runtime;
 }
 
+int run_with(const StatusOptions& options, const std::vector<std::string>& brokers) {
+  const auto endpoints = load_bus_endpoints(
+      {.brokers = brokers, .key_file = options.key_file, .tcp_without_keys = true});
+  if (!endpoints) {
+    std::fprintf(stderr, "parley status: %s\n", endpoints.error().detail.c_str());
+    return exit_config;
+  }
+  return options.wait > Duration::zero() ? wait_for_peers(options, *endpoints)
+                                         : print_status(options, *endpoints);
+}
+
 }  // namespace
 
 int run_status(const StatusOptions& options) {
-  if (options.wait > Duration::zero()) return wait_for_peers(options);
-  if (!options.brokers.empty()) return print_status(options);
+  if (!options.brokers.empty()) return run_with(options, options.brokers);
   const auto file = read_up_file(options.data);
   // A killed `parley up` could not say goodbye.
   const bool runs = file && file->pid != 0 && kill(file->pid, 0) == 0;
@@ -73,9 +83,7 @@ int run_status(const StatusOptions& options) {
     return exit_runtime;
   }
   if (!options.json) print_processes(*file);
-  StatusOptions found = options;
-  found.brokers = file->brokers;
-  return print_status(found);
+  return run_with(options, file->brokers);
 }
 
 }  // namespace parley

@@ -10,7 +10,8 @@ namespace parley {
 
 struct StatusOptions {
   std::string data;                  // of `parley up`; or
-  std::vector<std::string> brokers;  // ZeroMQ endpoints
+  std::vector<std::string> brokers;  // endpoints (bus/endpoint.h)
+  std::string key_file;              // our pair of keys, for encrypted ones
   bool json = false;
   // Prints nothing, but waits until all these are registered with every broker.
   std::vector<std::string> peers;

@@ -1,12 +1,7 @@
 #include "gateway/key_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 
 #include "base/config.h"
@@ -53,15 +48,6 @@ std::optional<Parsed> parse(std::string_view text, char separator) {
   return parsed;
 }
 
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) return fail(Errc::io, std::strerror(errno));
-    if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return fsync(fd) == 0 ? Status{} : fail(Errc::io, std::strerror(errno));
-}
-
 }  // namespace
 
 std::string print_key(const ServerKey& key) {
@@ -87,14 +73,9 @@ Result<ServerKey> load_key_file(const std::string& path) {
 }
 
 Result<ServerKey> create_key_file(const std::string& path, std::uint16_t id) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(Errc::io, path + ": " + std::strerror(errno));
   const ServerKey key = generate_server_key(id);
-  const auto written = write_all(fd, print_key(key));
-  ::close(fd);
-  if (written) return key;
-  unlink(path.c_str());
-  return fail(Errc::io, path + ": " + written.error().detail);
+  PARLEY_CHECK(create_secret_file(path, print_key(key)));
+  return key;
 }
 
 std::string pin_text(const ServerKey& key) {

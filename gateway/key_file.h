@@ -17,7 +17,7 @@ std::string print_key(const ServerKey& key);
 Result<ServerKey> parse_key(std::string_view text);
 // config: see read_secret_file, parse_key.
 Result<ServerKey> load_key_file(const std::string& path);
-// A new key in a new file. io: it exists already, or cannot be written.
+// A new key in a new file. conflict: there is a file already. io: it cannot be written.
 Result<ServerKey> create_key_file(const std::string& path, std::uint16_t id);
 
 std::string pin_text(const ServerKey& key);

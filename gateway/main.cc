@@ -44,6 +44,8 @@ int serve(const GatewaySettings& settings) {
   init_crypto();
   const auto keys = load_keys(settings.key_files);
   if (!keys) return complain("gateway.bad_keys", exit_config, keys.error());
+  const auto brokers = load_bus_endpoints(settings.bus);
+  if (!brokers) return complain("gateway.bad_bus", exit_config, brokers.error());
 
   Loop loop;
   Metrics metrics;
@@ -62,7 +64,7 @@ int serve(const GatewaySettings& settings) {
       loop.stop();
     });
   };
-  bus.connect(loop, {.instance = settings.name, .brokers = settings.brokers}, gateway, leave,
+  bus.connect(loop, {.instance = settings.name, .brokers = *brokers}, gateway, leave,
               metrics);
   if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
     return complain("gateway.port_file_failed", exit_runtime, written.error());

@@ -20,7 +20,7 @@ void declare_identity(Config& config, GatewaySettings& s) {
   config.list("gateway.keys", &s.key_files,
               "Files with the server's static keys (mode 0600); two while keys are being changed");
   config.flag("gateway.reuse_port", &s.reuse_port, "Let several gateways listen on one port");
-  config.list("bus.brokers", &s.brokers, "The brokers' endpoints for gateways");
+  s.bus.declare(config, "gateway");
   config.text("metrics.listen", &s.metrics_listen,
               "Address of the Prometheus metrics; empty: none");
 }
@@ -78,7 +78,6 @@ Status check(const GatewaySettings& s) {
   if (s.name.empty() || s.name.size() > 64)
     return fail(Errc::config, "gateway.name needs 1 to 64 bytes");
   if (s.listen.empty()) return fail(Errc::config, "gateway.listen is empty");
-  if (s.brokers.empty()) return fail(Errc::config, "bus.brokers is empty");
   if (s.key_files.empty() || s.key_files.size() > 2)
     return fail(Errc::config, "gateway.keys needs one file, or two while keys are being changed");
   if (s.queue.soft_bytes >= s.queue.hard_bytes)

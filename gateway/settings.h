@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "bus/endpoint.h"
 #include "gateway/admission.h"
 #include "gateway/connection.h"
 #include "gateway/listener.h"
@@ -17,7 +18,7 @@ struct GatewaySettings {
   std::vector<std::string> listen = {"127.0.0.1:7100"};
   std::string port_file;
   std::vector<std::string> key_files;
-  std::vector<std::string> brokers = {"ipc:///run/parley/broker-1.gateways"};
+  BusSettings bus{.brokers = {"ipc:///run/parley/broker-1.gateways"}};
   std::string metrics_listen;
   bool reuse_port = false;
 

@@ -27,6 +27,8 @@ void warn_of_cheap_hashes(const HashCost& cost) {
 
 int serve(const WorkerSettings& settings, const std::vector<ServiceId>& services,
           const PasswordHasher& hasher, const Backends& backends) {
+  const auto brokers = load_bus_endpoints(settings.bus);
+  if (!brokers) return refuse(brokers.error(), exit_config);
   int exit_code = exit_ok;
   Metrics metrics;
   if (!settings.metrics_listen.empty()) {
@@ -40,7 +42,7 @@ int serve(const WorkerSettings& settings, const std::vector<ServiceId>& services
                   .open =
                       [&] {
                         runner.emplace(
-                            loop, settings.runner_options(services),
+                            loop, settings.runner_options(services, *brokers),
                             [&] { return backends.connect(settings.store); }, hasher, metrics);
                         log::info("worker.started", {{"name", settings.name}});
                       },

@@ -9,7 +9,7 @@ namespace parley {
 
 struct RunnerOptions {
   std::string name;
-  std::vector<std::string> brokers;
+  std::vector<BusEndpoint> brokers;
   std::uint32_t credit_messages = 1'024;
   std::uint32_t credit_bytes = 8 << 20;
   CrewOptions crew;

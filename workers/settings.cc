@@ -16,7 +16,7 @@ void WorkerSettings::declare(Config& config) {
   config.number("worker.credit_messages", &credit_messages, 1, 100'000,
                 "Unanswered requests that each broker may have here.");
   config.number("worker.credit_mib", &credit_mib, 1, 1'024, "Their size, likewise.");
-  config.list("bus.brokers", &brokers, "Endpoints of the brokers' worker side.");
+  bus.declare(config, "worker");
   config.text("database.url", &store.database_url,
               "PostgreSQL (libpq URL), as role parley_app; the password comes from PGPASSFILE.");
   config.text("redis.url", &store.redis_url, "Redis: unix:///path or redis://host:port.");
@@ -42,11 +42,11 @@ void WorkerSettings::declare(Config& config) {
               "Address for Prometheus, like 127.0.0.1:9102; empty: none.");
 }
 
-RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services) const {
+RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services,
+                                             std::vector<BusEndpoint> endpoints) const {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   RunnerOptions options;
   options.name = name;
-  options.brokers = brokers;
   options.credit_messages = static_cast<std::uint32_t>(credit_messages);
   options.credit_bytes = static_cast<std::uint32_t>(credit_mib << 20);
   options.crew.services = std::move(services);
@@ -54,7 +54,8 @@ RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services) co
   options.crew.clerks = session_executors;
   options.crew.hashers = hash_threads == 0 ? cores : std::min<std::size_t>(hash_threads, cores);
   options.crew.batch_max = batch_max;
-  options.crew.brokers = brokers.size();
+  options.crew.brokers = endpoints.size();
+  options.brokers = std::move(endpoints);
   options.crew.login = login;
   return options;
 }

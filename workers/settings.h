@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "bus/endpoint.h"
 #include "store/options.h"
 #include "workers/password_hash.h"
 #include "workers/runner.h"
@@ -18,7 +19,7 @@ struct WorkerSettings {
   std::uint64_t batch_max = 512;
   std::uint64_t credit_messages = 1'024;
   std::uint64_t credit_mib = 8;
-  std::vector<std::string> brokers = {"ipc:///run/parley/broker-1.workers"};
+  BusSettings bus{.brokers = {"ipc:///run/parley/broker-1.workers"}};
   StoreOptions store{.database_url = "postgresql:///parley?user=parley_app",
                      .redis_url = "unix:///run/parley/redis.sock"};
   LoginOptions login;
@@ -27,7 +28,8 @@ struct WorkerSettings {
   std::string metrics_listen;
 
   void declare(Config& config);
-  RunnerOptions runner_options(std::vector<ServiceId> services) const;
+  RunnerOptions runner_options(std::vector<ServiceId> services,
+                               std::vector<BusEndpoint> endpoints) const;
 };
 
 }  // namespace parley

@@ -298,7 +298,7 @@ bool Cluster::wait_ready(Duration limit) {
   return eventually(limit, [&] {
     std::vector<BrokerAnswer> answers;
     for (const std::string& endpoint : brokers)
-      answers.push_back({endpoint, ask_status(endpoint, 500ms)});
+      answers.push_back({endpoint, ask_status(BusEndpoint{endpoint}, 500ms)});
     return missing_peers(answers, peers).empty();
   });
 }

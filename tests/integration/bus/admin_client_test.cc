@@ -41,7 +41,7 @@ TEST(AdminClient, AsksEachBrokerAndKeepsTheirOrder) {
     };
   };
   FakeBroker first(broker("first")), second(broker("second"));
-  const auto answers = ask_status(Endpoints{second.endpoint(), first.endpoint()}, soon);
+  const auto answers = ask_status(Endpoints{{second.endpoint()}, {first.endpoint()}}, soon);
   ASSERT_TRUE(answers[0] && answers[1]);
   EXPECT_EQ(answers[0]->name(), "second");
   EXPECT_EQ(answers[1]->name(), "first");
@@ -51,14 +51,14 @@ TEST(AdminClient, WaitsNoLongerThanTheLimitAndNamesWhoIsSilent) {
   FakeBroker broker([](const Envelope&) -> std::vector<std::string> {
     return {envelope(EnvelopeKind::status_reply, wire::BrokerStatus())};
   });
-  const auto answers = ask_status(Endpoints{nobody, broker.endpoint()}, 50ms);
+  const auto answers = ask_status(Endpoints{{nobody}, {broker.endpoint()}}, 50ms);
   ASSERT_FALSE(answers[0]);
   EXPECT_EQ(answers[0].error().code, Errc::retry_later);
   EXPECT_EQ(answers[0].error().detail, nobody + " does not answer");
 }
 
 TEST(AdminClient, SaysWhatIsNoEndpoint) {
-  const auto answer = ask_status("nonsense", soon);
+  const auto answer = ask_status(BusEndpoint{"nonsense"}, soon);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::config);
 }
@@ -68,7 +68,7 @@ TEST(AdminClient, RefusesWhatIsNoBroker) {
        {std::string("hello"), encode({.kind = EnvelopeKind::pong}, {}),
         encode({.kind = EnvelopeKind::status_reply}, "\xff\xff\xff")}) {
     FakeBroker broker([&](const Envelope&) { return std::vector{answer}; });
-    const auto status = ask_status(broker.endpoint(), soon);
+    const auto status = ask_status(BusEndpoint{broker.endpoint()}, soon);
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, Errc::bad_frame);
     EXPECT_THAT(status.error().detail, HasSubstr(broker.endpoint()));
@@ -85,7 +85,7 @@ TEST(AdminClient, BringsARequestAndItsAnswer) {
   });
   wire::AdminRequest request;
   request.mutable_drain()->set_peer("worker-1");
-  const auto answers = ask_admin({broker.endpoint()}, request, soon);
+  const auto answers = ask_admin({{broker.endpoint()}}, request, soon);
   ASSERT_TRUE(answers[0]) << answers[0].error().detail;
   EXPECT_EQ(answers[0]->count(), 1u);
 }
@@ -96,7 +96,7 @@ TEST(AdminClient, ReturnsTheErrorThatABrokerAnswersWith) {
                     .error = static_cast<std::uint16_t>(Errc::refused)},
                    {})};
   });
-  const auto answers = ask_admin({broker.endpoint()}, {}, soon);
+  const auto answers = ask_admin({{broker.endpoint()}}, {}, soon);
   ASSERT_FALSE(answers[0]);
   EXPECT_EQ(answers[0].error().code, Errc::refused);
 }
@@ -109,7 +109,7 @@ TEST(AdminClient, CollectsATraceFromAllWhoWereAsked) {
     pack(rest.begin(), rest.end(), batch);
     return {trace_reply("broker-1", 3), trace_reply("gateway-1"), batch};
   });
-  const auto answers = ask_trace({broker.endpoint()}, {}, soon);
+  const auto answers = ask_trace({{broker.endpoint()}}, {}, soon);
   ASSERT_TRUE(answers[0]) << answers[0].error().detail;
   EXPECT_THAT(processes(*answers[0]),
               testing::ElementsAre("broker-1", "gateway-1", "worker-1", "worker-2"));
@@ -120,7 +120,7 @@ TEST(AdminClient, SaysHowManyDidNotAnswerATrace) {
   FakeBroker broker([](const Envelope&) -> std::vector<std::string> {
     return {trace_reply("broker-1", 3), trace_reply("gateway-1")};
   });
-  const auto answers = ask_trace({broker.endpoint(), nobody}, {}, 300ms);
+  const auto answers = ask_trace({{broker.endpoint()}, {nobody}}, {}, 300ms);
   ASSERT_TRUE(answers[0]) << answers[0].error().detail;
   EXPECT_THAT(processes(*answers[0]), testing::ElementsAre("broker-1", "gateway-1"));
   EXPECT_EQ(answers[0]->missing, 2u);

@@ -78,7 +78,7 @@ TEST(OperatorHooks, WorkerTellsWhatItKnowsAndLeavesWhenItIsTold) {
   consumer = std::make_unique<Consumer>(
       loop,
       ConsumerOptions{
-          .instance = "worker-1", .brokers = {broker.endpoint()}, .services = {ServiceId::c2c}},
+          .instance = "worker-1", .brokers = {{broker.endpoint()}}, .services = {ServiceId::c2c}},
       Consumer::Handlers{
           .on_request =
               [&](const BusRequest& request) {
@@ -107,7 +107,7 @@ TEST(OperatorHooks, GatewayTellsWhatItKnowsAndLeavesWhenItIsTold) {
   int drains = 0;
   std::unique_ptr<Publisher> publisher;
   publisher = std::make_unique<Publisher>(
-      loop, PublisherOptions{.instance = "gateway-1", .brokers = {broker.endpoint()}},
+      loop, PublisherOptions{.instance = "gateway-1", .brokers = {{broker.endpoint()}}},
       Publisher::Handlers{
           .on_reply = [](const EnvelopeHeader&, std::string_view) {},
           .on_delivery = [](const EnvelopeHeader&, std::string_view) {},

@@ -52,7 +52,7 @@ struct EchoWorker {
              const std::vector<std::string>& brokers, std::uint32_t credit = 1'024)
       : consumer(loop,
                  {.instance = name,
-                  .brokers = brokers,
+                  .brokers = *load_bus_endpoints({.brokers = brokers}),
                   .services = {ServiceId::c2c},
                   .credit_messages = credit},
                  {.on_request =
@@ -85,7 +85,9 @@ struct Asker {
   Asker(Loop& loop, Metrics& metrics, const std::string& name,
         const std::vector<std::string>& brokers, Duration timeout = 10s)
       : publisher(loop,
-                  {.instance = name, .brokers = brokers, .request_timeout = timeout},
+                  {.instance = name,
+                   .brokers = *load_bus_endpoints({.brokers = brokers}),
+                   .request_timeout = timeout},
                   {.on_reply =
                        [this](const EnvelopeHeader& header, std::string_view body) {
                          ++answers[header.id.number];

@@ -37,9 +37,11 @@ class BusGateway {
     std::string body = {};
   };
 
-  explicit BusGateway(std::vector<std::string> brokers, const std::string& name = "gateway-9") {
+  explicit BusGateway(const std::vector<std::string>& brokers,
+                      const std::string& name = "gateway-9") {
     publisher_ = std::make_unique<Publisher>(
-        loop_, PublisherOptions{.instance = name, .brokers = std::move(brokers)},
+        loop_,
+        PublisherOptions{.instance = name, .brokers = *load_bus_endpoints({.brokers = brokers})},
         Publisher::Handlers{
             .on_reply =
                 [this](const EnvelopeHeader& header, std::string_view body) {

@@ -44,6 +44,17 @@ TEST_F(SecretFile, IsRefusedWhenItIsALinkAFolderEmptyHugeOrMissing) {
   EXPECT_FALSE(read_secret_file(write(std::string(5'000, 'x'), 0600)));
 }
 
+TEST_F(SecretFile, ThatIsMadeCanBeReadAndIsNeverOverwritten) {
+  const std::string path = folder + "/made";
+  ASSERT_TRUE(create_secret_file(path, "open sesame\n"));
+  EXPECT_EQ(read_secret_file(path), "open sesame");
+  const auto again = create_secret_file(path, "other");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::conflict);
+  EXPECT_EQ(read_secret_file(path), "open sesame");
+  EXPECT_EQ(create_secret_file(folder + "/missing/made", "x").error().code, Errc::io);
+}
+
 TEST_F(SecretFile, ARefusalNeverShowsTheSecret) {
   const auto refused = read_secret_file(write("hunter2", 0644));
   ASSERT_FALSE(refused);

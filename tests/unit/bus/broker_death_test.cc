@@ -176,7 +176,7 @@ TEST(Poison, IsParkedAfterThreeDeathsAndAnsweredDefinitely) {
   EXPECT_EQ(bus.broker.parked()[0].id, BrokerHarness::id(1));
   EXPECT_EQ(bus.broker.parked()[0].verb, verb_send);
   EXPECT_EQ(bus.broker.parked()[0].key, 9U);
-  EXPECT_EQ(bus.broker.parked()[0].bytes, 97U);
+  EXPECT_EQ(bus.broker.parked()[0].bytes.size(), 97U);
   EXPECT_EQ(bus.status().services(0).poisoned(), 1U);
   EXPECT_EQ(bus.broker.held(), 0U);
 }

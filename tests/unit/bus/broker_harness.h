@@ -49,6 +49,8 @@ class BrokerHarness {
     wire::RegisterPeer body;
     body.set_role(wire::PEER_ROLE_GATEWAY);
     body.set_name(name);
+    body.set_delivery_messages(1'000);
+    body.set_delivery_bytes(1 << 20);
     give(gateway_key(name, boot), registration(name, boot), body.SerializeAsString());
   }
   void register_worker(const std::string& name, PeerCredit credit = {}, std::uint64_t boot = 1,

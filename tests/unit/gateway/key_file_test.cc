@@ -43,7 +43,7 @@ TEST(KeyFile, AnExistingOneIsNotOverwritten) {
   ASSERT_TRUE(create_key_file(path, 1));
   const auto again = create_key_file(path, 1);
   ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, Errc::io);
+  EXPECT_EQ(again.error().code, Errc::conflict);
 }
 
 TEST(KeyFile, ThatOthersMayReadIsRefused) {

@@ -36,7 +36,6 @@ TEST(Settings, ThatDoNotFitTogetherAreRefused) {
       [](GatewaySettings& s) { s.name = ""; },
       [](GatewaySettings& s) { s.name = std::string(65, 'x'); },
       [](GatewaySettings& s) { s.listen.clear(); },
-      [](GatewaySettings& s) { s.brokers.clear(); },
       [](GatewaySettings& s) { s.key_files = {"a", "b", "c"}; },
       [](GatewaySettings& s) { s.queue.soft_bytes = s.queue.hard_bytes; }};
   for (std::size_t i = 0; i < mistakes.size(); ++i) {

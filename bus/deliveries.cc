@@ -1,0 +1,52 @@
+#include "bus/deliveries.h"
+
+#include "bus/peers.h"
+
+namespace parley {
+
+// One that is larger than the whole window travels alone.
+bool Deliveries::has_credit(const DeliveryState& state, std::size_t bytes) const {
+  const std::uint64_t outstanding = state.sent - state.dealt;
+  const std::uint64_t outstanding_bytes = state.sent_bytes - state.dealt_bytes;
+  if (outstanding == 0) return true;
+  return outstanding < state.window_messages && outstanding_bytes + bytes <= state.window_bytes;
+}
+
+void Deliveries::send(Peer& to, std::string bytes) {
+  ++to.deliveries.sent;
+  to.deliveries.sent_bytes += bytes.size();
+  ++output_.counters.deliveries;
+  output_.send(to.key, std::move(bytes));
+}
+
+void Deliveries::deliver(Peer& to, std::string bytes) {
+  DeliveryState& state = to.deliveries;
+  if (state.waiting.empty() && has_credit(state, bytes.size())) return send(to, std::move(bytes));
+  if (state.waiting.size() >= options_.waiting_deliveries_max ||
+      state.waiting_bytes + bytes.size() > options_.waiting_delivery_bytes_max) {
+    ++state.dropped;
+    ++output_.counters.deliveries_dropped;
+    return;
+  }
+  ++state.exhausted;
+  ++output_.counters.delivery_credit_exhausted;
+  state.waiting_bytes += bytes.size();
+  state.waiting.push_back(std::move(bytes));
+}
+
+bool Deliveries::on_credit(Peer& from, std::uint64_t messages, std::uint64_t bytes) {
+  DeliveryState& state = from.deliveries;
+  if (messages > state.sent || bytes > state.sent_bytes) return false;
+  if (messages < state.dealt || bytes < state.dealt_bytes) return true;  // older than what we know
+  state.dealt = messages;
+  state.dealt_bytes = bytes;
+  while (!state.waiting.empty() && has_credit(state, state.waiting.front().size())) {
+    std::string next = std::move(state.waiting.front());
+    state.waiting.pop_front();
+    state.waiting_bytes -= next.size();
+    send(from, std::move(next));
+  }
+  return true;
+}
+
+}  // namespace parley
