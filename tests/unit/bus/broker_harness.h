@@ -184,7 +184,7 @@ class BrokerHarness {
  public:
   Broker broker;
 
- private:
+ protected:
   void collect() {
     for (auto& action : broker.take_actions()) {
       const auto envelope = decode_envelope(action.bytes);
@@ -193,6 +193,7 @@ class BrokerHarness {
     }
   }
 
+ private:
   std::unordered_map<PeerKey, std::vector<Received>> boxes_;
 };
 

@@ -1,0 +1,246 @@
+// What operators ask a broker: to drain somebody, about poison, where a request went.
+#include "tests/unit/bus/business_harness.h"
+
+namespace parley::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Verdicts = std::map<std::uint64_t, Errc>;
+
+const PeerKey operator_key{Side::gateways, "operator"};
+
+class AdminBus : public BusinessBus {
+ public:
+  using BusinessBus::BusinessBus;
+
+  struct Reply {
+    Errc error;
+    wire::AdminReply body;
+  };
+  std::vector<Reply> replies_to_operator() {
+    std::vector<Reply> replies;
+    for (const auto& received : take(operator_key, EnvelopeKind::admin_reply)) {
+      EXPECT_EQ(received.header.id.number, 77U) << "the asker's own id";
+      Reply reply{static_cast<Errc>(received.header.error), {}};
+      EXPECT_TRUE(reply.body.ParseFromString(received.body));
+      replies.push_back(reply);
+    }
+    return replies;
+  }
+  void send(const wire::AdminRequest& request) {
+    give(operator_key, {.kind = EnvelopeKind::admin, .id = {.number = 77}},
+         request.SerializeAsString());
+  }
+  Reply ask_operator(const wire::AdminRequest& request) {
+    send(request);
+    auto replies = replies_to_operator();
+    EXPECT_EQ(replies.size(), 1U);
+    return replies.at(0);
+  }
+  Reply drain_by_name(const std::string& name) {
+    wire::AdminRequest request;
+    request.mutable_drain()->set_peer(name);
+    return ask_operator(request);
+  }
+  wire::AdminReply poison_list() {
+    wire::AdminRequest request;
+    request.mutable_poison_list();
+    return ask_operator(request).body;
+  }
+  std::uint32_t retry(std::uint64_t ticket = 0) {
+    wire::AdminRequest request;
+    if (ticket == 0)
+      request.mutable_poison_retry();
+    else
+      request.mutable_poison_retry()->add_tickets(ticket);
+    return ask_operator(request).body.count();
+  }
+  std::uint32_t drop(std::uint64_t ticket) {
+    wire::AdminRequest request;
+    request.mutable_poison_drop()->add_tickets(ticket);
+    return ask_operator(request).body.count();
+  }
+  // A request that three lives of worker "w" die of.
+  void poison(std::uint64_t number, std::uint64_t boot) {
+    request(number, 1'000 + number);
+    for (std::uint64_t life = boot; life < boot + 3; ++life) restart_worker("w", life + 1);
+    EXPECT_EQ(verdicts(), (Verdicts{{number, Errc::internal}}));
+  }
+};
+
+TEST(AdminDrain, AsksTheNamedPeer) {
+  AdminBus bus;
+  EXPECT_EQ(bus.drain_by_name("w").body.count(), 1U);
+  EXPECT_EQ(bus.take(AdminBus::worker_key("w"), EnvelopeKind::drain).size(), 1U);
+  EXPECT_EQ(bus.drain_by_name("g").body.count(), 1U);
+  EXPECT_EQ(bus.take(AdminBus::gateway_key("g"), EnvelopeKind::drain).size(), 1U);
+  EXPECT_EQ(bus.drain_by_name("nobody").error, Errc::not_found);
+}
+
+TEST(AdminDrain, OfTheBrokerItselfIsLeftToItsProcess) {
+  AdminBus bus({.name = "broker-7"});
+  for (const char* name : {"", "broker-7"}) {
+    bus.broker.take_events();
+    EXPECT_EQ(bus.drain_by_name(name).body.count(), 1U);
+    const auto events = bus.broker.take_events();
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<DrainWanted>(events[0]));
+  }
+}
+
+TEST(AdminPoison, IsListedWithoutItsWords) {
+  AdminBus bus;
+  EXPECT_THAT(bus.poison_list().poison(), IsEmpty());
+  bus.poison(1, 1);
+  bus.pass(200ms, {operator_key});
+  const auto list = bus.poison_list();
+  ASSERT_EQ(list.poison_size(), 1);
+  EXPECT_EQ(list.poison(0).ticket(), 1U);
+  EXPECT_EQ(list.poison(0).verb(), "c2c.send");
+  EXPECT_EQ(list.poison(0).number(), 1U);
+  EXPECT_EQ(list.poison(0).key(), 1'001U);
+  EXPECT_EQ(list.poison(0).parked_ms_ago(), 200U);
+  EXPECT_EQ(bus.status().parked(), 1U);
+}
+
+TEST(AdminPoison, IsTriedAgainAsANewRequest) {
+  AdminBus bus;
+  bus.poison(1, 1);
+  bus.requests_at("w", 4);
+  EXPECT_EQ(bus.retry(1), 1U);
+  const auto sent = bus.take(AdminBus::worker_key("w", 4), EnvelopeKind::request);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].header.id, AdminBus::id(1));
+  EXPECT_EQ(sent[0].header.attempt, 1);
+  EXPECT_EQ(sent[0].header.ttl_ms, 10'000U);
+  EXPECT_EQ(sent[0].body, "1");
+  EXPECT_THAT(bus.poison_list().poison(), IsEmpty());
+}
+
+TEST(AdminPoison, ThatFindsNoRoomIsKept) {
+  AdminBus bus({.held_messages_max = 1});
+  bus.poison(1, 1);
+  bus.request(2, 2);
+  EXPECT_EQ(bus.retry(1), 0U);
+  EXPECT_EQ(bus.poison_list().poison_size(), 1);
+}
+
+TEST(AdminPoison, IsDroppedByTicketOrRetriedAllAtOnce) {
+  AdminBus bus;
+  bus.poison(1, 1);
+  bus.poison(2, 4);
+  bus.poison(3, 7);
+  EXPECT_EQ(bus.drop(2), 1U);
+  EXPECT_EQ(bus.drop(2), 0U);
+  EXPECT_EQ(bus.drop(99), 0U);
+  EXPECT_EQ(bus.retry(), 2U);
+}
+
+TEST(AdminPoison, IsBoundedInBytes) {
+  AdminBus bus({.parked_bytes_max = 150});  // one request has 97
+  bus.poison(1, 1);
+  bus.poison(2, 4);
+  const auto list = bus.poison_list();
+  ASSERT_EQ(list.poison_size(), 1);
+  EXPECT_EQ(list.poison(0).number(), 2U);
+}
+
+std::vector<std::string> points(const wire::TraceAnswer& answer) {
+  std::vector<std::string> names;
+  for (const auto& event : answer.events()) names.push_back(event.point());
+  return names;
+}
+
+TEST(AdminTrace, TellsWhatHappenedHereAndAsksTheOthers) {
+  AdminBus bus({.name = "broker-7"});
+  bus.give(AdminBus::gateway_key("g"),
+           {.verb = verb_send,
+            .key = 5,
+            .id = AdminBus::id(1),
+            .user = UserId{3},
+            .trace = 0xABC,
+            .ttl_ms = 10'000},
+           "x");
+  bus.restart_worker("w", 2);
+  bus.reply("w", 1, 2);
+  wire::AdminRequest request;
+  request.mutable_trace()->set_trace(0xABC);
+  const auto own = bus.ask_operator(request);
+  EXPECT_EQ(own.body.asked(), 2U);
+  EXPECT_EQ(own.body.trace().process(), "broker-7");
+  EXPECT_THAT(points(own.body.trace()),
+              ElementsAre("broker_accepted", "broker_sent", "broker_taken_back", "broker_sent",
+                          "broker_replied"));
+
+  const auto asked = bus.take(AdminBus::gateway_key("g"), EnvelopeKind::trace_query);
+  ASSERT_EQ(asked.size(), 1U);
+  wire::TraceAnswer answer;
+  answer.set_process("g");
+  bus.give(AdminBus::gateway_key("g"),
+           {.kind = EnvelopeKind::trace_answer, .id = {.number = asked[0].header.id.number}},
+           answer.SerializeAsString());
+  const auto passed_on = bus.replies_to_operator();
+  ASSERT_EQ(passed_on.size(), 1U);
+  EXPECT_EQ(passed_on[0].body.trace().process(), "g");
+}
+
+TEST(AdminTrace, FindsTheRequestsOfAUser) {
+  AdminBus bus;
+  bus.ask(1, "app.nobody", UserId{7});
+  bus.ask(2, "app.nobody", UserId{8});
+  wire::AdminRequest request;
+  request.mutable_trace()->set_user(7);
+  EXPECT_THAT(points(bus.ask_operator(request).body.trace()), ElementsAre("broker_refused"));
+}
+
+TEST(AdminTrace, AnAnswerThatNobodyWaitsForIsDropped) {
+  AdminBus bus;
+  wire::AdminRequest request;
+  request.mutable_trace()->set_trace(1);
+  bus.ask_operator(request);
+  const auto asked = bus.take(AdminBus::gateway_key("g"), EnvelopeKind::trace_query);
+  const EnvelopeHeader answer{.kind = EnvelopeKind::trace_answer,
+                              .id = {.number = asked[0].header.id.number}};
+  bus.give(AdminBus::gateway_key("g"), {.kind = answer.kind, .id = {.number = 9'999}}, {});
+  bus.pass(3s, {AdminBus::gateway_key("g"), AdminBus::worker_key("w")});
+  bus.give(AdminBus::gateway_key("g"), answer, {});
+  EXPECT_THAT(bus.replies_to_operator(), IsEmpty());
+  EXPECT_EQ(bus.counters().misplaced, 2U);
+}
+
+TEST(Admin, WhatItDoesNotKnowIsUnsupported) {
+  AdminBus bus;
+  EXPECT_EQ(bus.ask_operator({}).error, Errc::unsupported);
+  bus.give(operator_key, {.kind = EnvelopeKind::admin, .id = {.number = 77}}, "\xff\xff");
+  EXPECT_EQ(bus.replies_to_operator().at(0).error, Errc::bad_request);
+}
+
+TEST(RetryHint, GrowsWithWhatWaits) {
+  BusinessBus bus({.queue_messages_max = 100});
+  bus.unreachable(BusinessBus::worker_key("w"));
+  bus.register_worker("slow", {.messages = 1});
+  const PeerKey slow = BusinessBus::worker_key("slow");
+  std::uint64_t last = 0;
+  const auto request_next = [&] {
+    ++last;
+    bus.request(last, last);
+  };
+  // Ten answers a second.
+  for (int tick = 0; tick < 50; ++tick) {
+    request_next();
+    bus.pass(100ms, {slow, BusinessBus::gateway_key("g")});
+    bus.reply("slow", last);
+  }
+  bus.verdicts();
+  while (bus.broker.waiting() < 100) request_next();
+  request_next();
+  const auto replies = bus.replies();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].header.error, static_cast<std::uint16_t>(Errc::retry_later));
+  EXPECT_EQ(replies[0].header.retry_after_ms, 5'000U) << "a hundred wait, ten a second: capped";
+  EXPECT_EQ(bus.status().services(0).credit_exhausted(), 100U);
+}
+
+}  // namespace
+}  // namespace parley::test
