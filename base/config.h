@@ -54,7 +54,10 @@ class Config {
 // Reads a secret: a regular file, not a link, owned by us or root, no access for group and others,
 // 1 … 4096 bytes; trailing newline cut. config: what is wrong with it, never its content.
 Result<std::string> read_secret_file(const std::string& path);
-// Makes one that it would read: a new file, mode 0600, safely on disk. conflict: there is one already,
+// Reads a file that others may see but not change: as above, but only write access is refused, and it
+// may be empty. config: what is wrong with it.
+Result<std::string> read_trusted_file(const std::string& path, std::size_t bytes_max);
+// Makes one that read_secret_file would read: a new file, mode 0600, safely on disk. conflict: there is one already,
 // which stays as it is. io.
 Status create_secret_file(const std::string& path, std::string_view content);
 

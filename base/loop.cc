@@ -160,17 +160,16 @@ void Readable::stop() {
   else uv_idle_stop(&handle_->uv.idle);
 }
 
-struct TerminationSignal::Handle {
+struct Signals::Handle {
   uv_poll_t uv{};
   std::function<void()> fire;
 };
 
-TerminationSignal::TerminationSignal(Loop& loop, std::function<void()> fire)
+Signals::Signals(Loop& loop, std::initializer_list<int> numbers, std::function<void()> fire)
     : handle_(new Handle), fd_(-1) {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (const int number : numbers) sigaddset(&set, number);
   fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   PARLEY_ASSERT(fd_ >= 0);
   handle_->fire = [fd = fd_, fire = std::move(fire)] {
@@ -182,7 +181,7 @@ TerminationSignal::TerminationSignal(Loop& loop, std::function<void()> fire)
   uv_poll_start(&handle_->uv, UV_READABLE, [](uv_poll_t* uv, int, int) { fire_of<Handle>(uv); });
 }
 
-TerminationSignal::~TerminationSignal() {
+Signals::~Signals() {
   uv_poll_stop(&handle_->uv);
   close_and_free(handle_);
   close(fd_);

@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -93,18 +95,33 @@ class Readable {
   Handle* handle_;
 };
 
-// SIGTERM and SIGINT (blocked by run_process) as calls in the loop's thread.
-class TerminationSignal {
+// Signals as calls in the loop's thread. Requires: they are blocked in every thread (run_process blocks
+// SIGTERM, SIGINT and SIGHUP).
+class Signals {
  public:
-  TerminationSignal(Loop& loop, std::function<void()> fire);
-  ~TerminationSignal();
-  TerminationSignal(const TerminationSignal&) = delete;
-  TerminationSignal& operator=(const TerminationSignal&) = delete;
+  Signals(Loop& loop, std::initializer_list<int> numbers, std::function<void()> fire);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
  private:
   struct Handle;
   Handle* handle_;
   int fd_;
+};
+
+// SIGTERM and SIGINT: an orderly end is wanted.
+class TerminationSignal : public Signals {
+ public:
+  TerminationSignal(Loop& loop, std::function<void()> fire)
+      : Signals(loop, {SIGTERM, SIGINT}, std::move(fire)) {}
+};
+
+// SIGHUP: configuration has changed.
+class ReloadSignal : public Signals {
+ public:
+  ReloadSignal(Loop& loop, std::function<void()> fire)
+      : Signals(loop, {SIGHUP}, std::move(fire)) {}
 };
 
 }  // namespace parley

@@ -1,7 +1,8 @@
 // The manners that every Parley process shares.
 //   --config FILE   read this configuration    --check          only say whether it is valid
 //   --print-config  print it as it would be used --version
-// SIGTERM and SIGINT mean drain. Exit codes: 0 clean, 1 runtime, 2 usage, 78 configuration.
+// SIGTERM and SIGINT mean drain; SIGHUP: read anew what can be, nothing in most processes. Exit codes: 0
+// clean, 1 runtime, 2 usage, 78 configuration.
 #pragma once
 
 #include <functional>
@@ -23,7 +24,7 @@ struct ProcessInfo {
 
 // Parses the command line and configuration, then calls `body`, whose result is the exit code.
 // `arguments`: receives positional arguments; null if the process takes none.
-// Before `body`: SIGTERM and SIGINT are blocked in this and all later threads (base/loop.h reads
+// Before `body`: SIGTERM, SIGINT and SIGHUP are blocked in this and all later threads (base/loop.h reads
 // them), SIGPIPE is ignored, core dumps are off, the file limit is raised to its hard maximum, and
 // the log runs.
 int run_process(int argc, char** argv, const ProcessInfo& info, Config& config,

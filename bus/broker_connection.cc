@@ -11,6 +11,8 @@ namespace parley {
 namespace {
 constexpr Duration tick_every = 100ms;
 constexpr std::size_t budget = 128;  // messages per turn
+constexpr Duration again_after_refusal = 1s;
+constexpr Duration tell_again_after = 60s;
 }  // namespace
 
 BrokerConnection::BrokerConnection(Loop& loop, ZmqContext& context, Options options,
@@ -24,6 +26,7 @@ BrokerConnection::BrokerConnection(Loop& loop, ZmqContext& context, Options opti
              .outbox_max = options_.outbox_max,
              .is_alive = handlers_.is_alive},
             secure_random_id()),
+      random_(secure_random_id()),
       ticks_(loop, [this] { tick(); }),
       reopening_(loop, [this] { open(); }) {
   open();
@@ -53,6 +56,7 @@ void BrokerConnection::open() {
                                           if (event == ConnectionEvent::connected)
                                             perform(core_.on_connected());
                                           if (event == ConnectionEvent::disconnected) lose();
+                                          if (event == ConnectionEvent::refused) on_refused();
                                           return event.has_value();
                                         }});
   perform(core_.on_opened(options_.boot.value_or(BootId{secure_random_id()}), loop_.now()));
@@ -94,6 +98,7 @@ void BrokerConnection::register_no_more() { core_.register_no_more(); }
 
 void BrokerConnection::leave(Duration linger) {
   core_.leave();
+  left_ = true;
   ticks_.stop();
   reopening_.stop();
   flush(socket_->for_sending());
@@ -103,6 +108,15 @@ void BrokerConnection::leave(Duration linger) {
 void BrokerConnection::lose() {
   if (options_.at_loss == AtLoss::read) socket_->read_now(100 * budget);
   perform(core_.on_disconnected());
+}
+
+// The keys do not fit, today: an operator may be about to change that.
+void BrokerConnection::on_refused() {
+  if (left_) return;
+  reopening_.once(random_.between(again_after_refusal / 2, again_after_refusal));
+  if (refusal_told_ && loop_.now() - *refusal_told_ < tell_again_after) return;
+  refusal_told_ = loop_.now();
+  log::warn("bus.keys_refused", {{"broker", options_.endpoint.address}});
 }
 
 // Silence is judged only after everything that waits was read: it may be the sign of life.

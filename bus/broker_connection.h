@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/loop.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "bus/connection_core.h"
 #include "bus/endpoint.h"
@@ -63,6 +64,7 @@ class BrokerConnection {
   void take(std::string_view bytes);
   bool flush(ZmqSocket& socket);
   void lose();
+  void on_refused();
   void tick();
   void perform(ConnectionCore::Change change);
 
@@ -75,6 +77,9 @@ class BrokerConnection {
   std::string outgoing_;
   std::unique_ptr<UvSocket> socket_;
   std::unique_ptr<UvSocket> monitor_;
+  Random random_;
+  std::optional<Instant> refusal_told_;
+  bool left_ = false;
   Timer ticks_;
   Timer reopening_;
 };

@@ -1,6 +1,7 @@
 #include "bus/broker_process.h"
 
 #include <array>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -8,7 +9,9 @@
 #include "base/random.h"
 #include "bus/batch.h"
 #include "bus/broker.h"
+#include "bus/broker_log.h"
 #include "bus/counter_feed.h"
+#include "bus/gatekeeper.h"
 #include "bus/uv_socket.h"
 
 namespace parley {
@@ -28,58 +31,55 @@ const Principal& anybody(Side side) {
   return side == Side::workers ? back : front;
 }
 
-const char* name_of(Role role) {
-  constexpr std::array names{"gateway", "worker", "business", "admin"};
-  return names[static_cast<std::size_t>(role)];
-}
-
-void write_log(const PeerEvent& event) {
-  constexpr std::array names{"peer.registered",  "peer.refused", "peer.draining", "peer.left",
-                             "peer.replaced",    "peer.unreachable", "peer.silent", "peer.revoked",
-                             "peer.impostor", "peer.forbidden"};
-  const char* name = names[static_cast<std::size_t>(event.kind)];
-  if (event.kind == PeerEvent::Kind::refused)
-    log::warn(name,
-              {{"peer", event.name}, {"role", name_of(event.role)}, {"reason", event.reason}});
-  else
-    log::info(name, {{"peer", event.name}, {"role", name_of(event.role)}});
-}
-
-void write_log(const ParkedEvent& parked) {
-  log::warn("request.parked", {{"ticket", parked.ticket},
-                               {"gateway", parked.id.gateway},
-                               {"boot", parked.id.boot},
-                               {"number", parked.id.number},
-                               {"verb", parked.verb},
-                               {"user", parked.user},
-                               {"key", parked.key},
-                               {"trace", parked.trace},
-                               {"bytes", parked.bytes}});
-}
+// File modes protect ipc://, keys tcp://.
+bool is_tcp(const std::string& endpoint) { return endpoint.starts_with("tcp://"); }
 
 }  // namespace
 
 struct BrokerProcess::Impl {
-  Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics);
-  Status bind(Side side, ZmqSocket& socket, const std::vector<std::string>& endpoints);
-  Status open(Side side, const std::vector<std::string>& endpoints, ZmqSocket socket);
-  bool read_one(Side side, ZmqSocket& socket);
+  // A ROUTER. One that binds nothing does not exist.
+  struct Door {
+    Side side;
+    Protection protection;
+    std::unique_ptr<UvSocket> socket = {};
+    std::unique_ptr<UvSocket> monitor = {};
+  };
+
+  Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in);
+  Status check_tcp() const;
+  Status admit_by_keys();
+  Status open(Door& door, const std::vector<std::string>& endpoints);
+  ZmqSocket make_router(const Door& door);
+  void bind_to_loop(Door& door, ZmqSocket socket);
+  const Principal* sender(const Door& door);
+  bool read_one(const Door& door, ZmqSocket& socket);
+  bool read_event(ZmqSocket& monitor);
+  void on_keys_changed();
   void perform();
   bool send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
   void drain();
-  void on_event(const PeerEvent& event) { write_log(event); }
-  void on_event(const ParkedEvent& event) { write_log(event); }
+  void on_event(const PeerEvent& event) { broker_log.write(event, loop.now()); }
+  void on_event(const ParkedEvent& event) { broker_log.write(event); }
   void on_event(DrainWanted) { drain(); }
-  UvSocket& socket_of(Side side) { return *sockets[static_cast<std::size_t>(side)]; }
+  UvSocket& socket_of(const PeerKey& peer) {
+    return *doors[2 * static_cast<std::size_t>(peer.side) +
+                  static_cast<std::size_t>(peer.protection)]
+                .socket;
+  }
 
   Loop& loop;
   BrokerProcessOptions options;
+  Metrics& metrics;
   Broker broker;
+  BrokerLog broker_log;
   ZmqContext context;
-  std::array<std::unique_ptr<UvSocket>, 2> sockets;
-  std::array<std::unique_ptr<UvSocket>, 2> monitors;
+  std::unique_ptr<Gatekeeper> gatekeeper;  // outlives the doors
+  std::array<Door, 4> doors{{{Side::gateways, Protection::none},
+                             {Side::gateways, Protection::curve},
+                             {Side::workers, Protection::none},
+                             {Side::workers, Protection::curve}}};
   std::array<std::vector<std::string>, 2> bound;
   ZmqMessage incoming;
   std::string outgoing;
@@ -90,17 +90,23 @@ struct BrokerProcess::Impl {
   Timer ticks;
 
   std::vector<std::pair<CounterFeed, std::uint64_t BrokerCounters::*>> feeds;
-  Counter unsent;
+  Counter unsent, handshakes_failed, revoked;
   Gauge held, held_bytes, waiting, peers;
 };
 
-BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics)
+BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in)
     : loop(loop_in),
       options(std::move(options_in)),
+      metrics(metrics_in),
       broker(options.broker, loop.now()),
       ticks(loop, [this] { tick(); }),
       unsent(metrics.counter("parley_broker_unsent_total",
                              "envelopes dropped because the receiver does not read")),
+      handshakes_failed(metrics.counter(
+          "parley_broker_handshakes_failed_total",
+          "connections that were refused, or that expected another key or no encryption")),
+      revoked(metrics.counter("parley_broker_revoked_total",
+                              "messages dropped because their sender's key was removed")),
       held(metrics.gauge("parley_broker_held", "requests waiting or sent and unanswered")),
       held_bytes(metrics.gauge("parley_broker_held_bytes", "their bytes")),
       waiting(metrics.gauge("parley_broker_waiting",
@@ -113,46 +119,105 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
 #undef PARLEY_BROKER_COUNTER
 }
 
-Status BrokerProcess::Impl::open(Side side, const std::vector<std::string>& endpoints,
-                                 ZmqSocket socket) {
-  const auto index = static_cast<std::size_t>(side);
-  ZmqSocket events = socket.monitor(context);
+Status BrokerProcess::Impl::check_tcp() const {
+  for (const auto* endpoints : {&options.gateways, &options.workers})
+    for (const std::string& endpoint : *endpoints)
+      if (is_tcp(endpoint) && !options.keys && options.plain_tcp == PlainTcp::refused)
+        return fail(Errc::config,
+                    endpoint + ": tcp:// needs broker.key_file (make one: parley key bus) and "
+                               "broker.allowed_keys (parley key allow)");
+  return {};
+}
+
+Status BrokerProcess::Impl::admit_by_keys() {
+  if (!options.keys) return {};
+  PARLEY_TRY(gatekeeper,
+             Gatekeeper::open(loop, context, options.keys->allowed_file,
+                              {.on_refused =
+                                   [this](const ZapRequest& request) {
+                                     broker_log.write_refused_key(request, loop.now());
+                                   },
+                               .on_change = [this] { on_keys_changed(); }},
+                              metrics));
+  return {};
+}
+
+// Requests to workers are bounded by the credit that they granted; their mark is above it and bounds the
+// rest, which is small: pings, and deliveries that come back.
+ZmqSocket BrokerProcess::Impl::make_router(const Door& door) {
+  ZmqSocket::RouterOptions router{.send_hwm = options.gateway_messages_max, .receive_hwm = 1'000};
+  if (door.side == Side::workers) router = {.send_hwm = worker_messages_max, .receive_hwm = 10'000};
+  if (door.protection == Protection::curve) router.curve = options.keys->own;
+  return ZmqSocket::router(context, router);
+}
+
+Status BrokerProcess::Impl::open(Door& door, const std::vector<std::string>& endpoints) {
+  std::optional<ZmqSocket> socket;
   for (const std::string& endpoint : endpoints) {
-    PARLEY_CHECK(socket.bind(endpoint, options.ipc_mode));
-    if (endpoint.starts_with("tcp://"))
+    const bool is_encrypted = is_tcp(endpoint) && options.keys;
+    if (is_encrypted != (door.protection == Protection::curve)) continue;
+    if (!socket) socket.emplace(make_router(door));
+    PARLEY_CHECK(socket->bind(endpoint, options.ipc_mode));
+    if (is_tcp(endpoint) && !is_encrypted)
       log::warn("broker.unprotected_address", {{"endpoint", endpoint}});
-    bound[index].push_back(socket.bound_endpoint());
+    bound[static_cast<std::size_t>(door.side)].push_back(socket->bound_endpoint());
   }
-  sockets[index] = std::make_unique<UvSocket>(
+  if (socket) bind_to_loop(door, *std::move(socket));
+  return {};
+}
+
+void BrokerProcess::Impl::bind_to_loop(Door& door, ZmqSocket socket) {
+  ZmqSocket events = socket.monitor(context);
+  door.socket = std::make_unique<UvSocket>(
       loop, std::move(socket), budget,
-      UvSocket::Handlers{.read_one = [this, side](ZmqSocket& zmq) { return read_one(side, zmq); },
+      UvSocket::Handlers{.read_one = [this, &door](ZmqSocket& zmq) { return read_one(door, zmq); },
                          .after_batch = [this] { perform(); }});
-  monitors[index] = std::make_unique<UvSocket>(
+  door.monitor = std::make_unique<UvSocket>(
       loop, std::move(events), budget,
-      UvSocket::Handlers{.read_one =
-                             [this](ZmqSocket& zmq) {
-                               const auto event = zmq.receive_event();
-                               if (event == ConnectionEvent::disconnected)
-                                 probes_left = probes_per_disconnect;
-                               return event.has_value();
-                             },
+      UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) { return read_event(zmq); },
                          .after_batch =
                              [this] {
                                if (probes_left != probes_per_disconnect) return;
                                broker.on_disconnect_hint(loop.now());
                                perform();
                              }});
-  return {};
 }
 
-bool BrokerProcess::Impl::read_one(Side side, ZmqSocket& socket) {
+bool BrokerProcess::Impl::read_event(ZmqSocket& monitor) {
+  const auto event = monitor.receive_event();
+  if (event == ConnectionEvent::disconnected) probes_left = probes_per_disconnect;
+  if (event == ConnectionEvent::refused) handshakes_failed.add();
+  return event.has_value();
+}
+
+// Null: whoever sent `incoming` is no longer on the list. The connection is of when he was.
+const Principal* BrokerProcess::Impl::sender(const Door& door) {
+  if (door.protection == Protection::none) return &anybody(door.side);
+  const Principal* who = gatekeeper->find(incoming.key);
+  if (who == nullptr) revoked.add();
+  return who;
+}
+
+bool BrokerProcess::Impl::read_one(const Door& door, ZmqSocket& socket) {
   if (!socket.receive(incoming)) return false;
-  const PeerKey from{side, std::move(incoming.identity)};
+  const Principal* who = sender(door);
+  if (who == nullptr) return true;
+  const PeerKey from{door.side, std::move(incoming.identity), door.protection};
   const bool whole = unpack(incoming.bytes, [&](std::string_view bytes) {
-    broker.on_message(from, anybody(side), std::string(bytes), loop.now());
+    broker.on_message(from, *who, std::string(bytes), loop.now());
   });
-  if (!whole) broker.on_message(from, anybody(side), {}, loop.now());  // counted as malformed
+  if (!whole) broker.on_message(from, *who, {}, loop.now());  // counted as malformed
   return true;
+}
+
+void BrokerProcess::Impl::on_keys_changed() {
+  broker.on_keys_changed(
+      [this](const Principal& who) {
+        const Principal* now = who.key.empty() ? &who : gatekeeper->find(who.key);
+        return now != nullptr && *now == who;
+      },
+      loop.now());
+  perform();
 }
 
 // A send that finds nobody tells of a death, which makes more to be sent.
@@ -175,7 +240,7 @@ void BrokerProcess::Impl::perform() {
 
 // False: nobody is there.
 bool BrokerProcess::Impl::send(const PeerKey& to, const std::vector<std::string>& envelopes) {
-  ZmqSocket& socket = socket_of(to.side).for_sending();
+  ZmqSocket& socket = socket_of(to).for_sending();
   for (auto next = envelopes.begin(); next != envelopes.end();) {
     const auto first = next;
     next = pack(first, envelopes.end(), outgoing);
@@ -187,7 +252,8 @@ bool BrokerProcess::Impl::send(const PeerKey& to, const std::vector<std::string>
 }
 
 void BrokerProcess::Impl::read_backlog() {
-  for (const auto& socket : sockets) socket->read_now(backlog_max);
+  for (const Door& door : doors)
+    if (door.socket) door.socket->read_now(backlog_max);
 }
 
 void BrokerProcess::Impl::tick() {
@@ -200,6 +266,7 @@ void BrokerProcess::Impl::tick() {
   const std::uint64_t stalls = broker.counters().stalls;
   broker.on_tick(loop.now());
   if (broker.counters().stalls != stalls) log::warn("broker.stood_still");
+  broker_log.write_suppressed(loop.now());
   perform();
   for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
   held.set(static_cast<double>(broker.held()));
@@ -219,18 +286,17 @@ Result<std::unique_ptr<BrokerProcess>> BrokerProcess::start(Loop& loop,
                                                             BrokerProcessOptions options,
                                                             Metrics& metrics) {
   auto impl = std::make_unique<Impl>(loop, std::move(options), metrics);
-  // Requests to workers are bounded by the credit that they granted; their mark is above it and bounds the
-  // rest, which is small: pings, and deliveries that come back.
-  const ZmqSocket::RouterOptions to_gateways{.send_hwm = impl->options.gateway_messages_max,
-                                             .receive_hwm = 1'000};
-  constexpr ZmqSocket::RouterOptions to_workers{.send_hwm = worker_messages_max,
-                                                .receive_hwm = 10'000};
-  PARLEY_CHECK(impl->open(Side::gateways, impl->options.gateways,
-                          ZmqSocket::router(impl->context, to_gateways)));
-  PARLEY_CHECK(impl->open(Side::workers, impl->options.workers,
-                          ZmqSocket::router(impl->context, to_workers)));
+  PARLEY_CHECK(impl->check_tcp());
+  PARLEY_CHECK(impl->admit_by_keys());
+  for (Impl::Door& door : impl->doors)
+    PARLEY_CHECK(impl->open(
+        door, door.side == Side::workers ? impl->options.workers : impl->options.gateways));
   impl->ticks.every(tick_every);
   return std::unique_ptr<BrokerProcess>(new BrokerProcess(std::move(impl)));
+}
+
+void BrokerProcess::reload_keys() {
+  if (impl_->gatekeeper) impl_->gatekeeper->reload();
 }
 
 void BrokerProcess::drain() { impl_->drain(); }
@@ -239,7 +305,8 @@ void BrokerProcess::Impl::drain() {
   if (std::exchange(is_draining, true)) return;
   drain_until = loop.now() + options.drain_limit;
   // What is sent last must get out: the process ends right after.
-  for (const auto& socket : sockets) socket->for_sending().set_linger(goodbye_linger);
+  for (const Door& door : doors)
+    if (door.socket) door.socket->for_sending().set_linger(goodbye_linger);
   broker.drain(loop.now());
   perform();
 }

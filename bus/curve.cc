@@ -28,9 +28,17 @@ CurveKeyPair make_curve_key_pair() {
 }
 
 bool is_curve_key(std::string_view text) {
-  std::array<std::uint8_t, 32> bytes{};
+  std::array<std::uint8_t, curve_key_bytes> bytes{};
   return text.size() == curve_key_chars && text.find('\0') == text.npos &&
          zmq_z85_decode(bytes.data(), std::string(text).c_str()) != nullptr;
+}
+
+std::string to_z85(std::string_view key_bytes) {
+  PARLEY_ASSERT(key_bytes.size() == curve_key_bytes);
+  Z85 text{};
+  zmq_z85_encode(text.data(), reinterpret_cast<const std::uint8_t*>(key_bytes.data()),
+                 key_bytes.size());
+  return text.data();
 }
 
 std::string_view fingerprint(std::string_view public_key) { return public_key.substr(0, 8); }

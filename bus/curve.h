@@ -9,6 +9,7 @@
 
 namespace parley {
 
+inline constexpr std::size_t curve_key_bytes = 32;
 inline constexpr std::size_t curve_key_chars = 40;
 
 struct CurveKeyPair {
@@ -28,6 +29,8 @@ CurveKeyPair make_curve_key_pair();
 
 // Whether it can be a public key: 40 characters that are Z85.
 bool is_curve_key(std::string_view text);
+// Requires: curve_key_bytes.
+std::string to_z85(std::string_view key_bytes);
 // The first 8 characters of a public key: enough to tell keys apart in logs.
 std::string_view fingerprint(std::string_view public_key);
 

@@ -15,7 +15,7 @@ Result<BusEndpoint> parse_tcp(const std::string& address, std::string_view serve
   if (!is_curve_key(server_key))
     return fail(Errc::config, address + ": a broker's public key has 40 characters (Z85)");
   if (!own)
-    return fail(Errc::config, address + ": bus.key_file is missing (make one: parley key bus)");
+    return fail(Errc::config, address + ": bus.key_file is needed (make one: parley key bus)");
   return BusEndpoint{address, CurveClient{std::string(server_key), *own}};
 }
 
@@ -24,7 +24,7 @@ Result<BusEndpoint> parse_tcp(const std::string& address, std::string_view serve
 void BusSettings::declare(Config& config, const std::string& side) {
   config.list("bus.brokers", &brokers,
               "Endpoints of the brokers' " + side +
-                  " side: \"ipc://PATH\", or \"tcp://HOST:PORT KEY\" with the broker's public key.");
+                  " side: \"ipc://PATH\", or \"tcp://HOST:PORT KEY\" with its public key.");
   config.text("bus.key_file", &key_file,
               "Our own pair of keys (mode 0600; parley key bus), for tcp:// endpoints.");
   config.flag("bus.tcp_without_keys", &tcp_without_keys,

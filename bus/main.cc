@@ -14,6 +14,9 @@ using namespace parley;
 struct Settings {
   BrokerProcessOptions process;
   bool ipc_group = false;
+  std::string key_file;
+  std::string allowed_keys;
+  bool tcp_without_keys = false;
   std::uint64_t queue_messages = 20'000;
   std::uint64_t queue_mib = 64;
   std::uint64_t held_messages = 200'000;
@@ -32,6 +35,12 @@ void declare(Config& config, Settings& s) {
   config.list("broker.workers", &s.process.workers, "Endpoints to bind for workers.");
   config.flag("broker.ipc_group", &s.ipc_group,
               "Whether the group, too, may connect to ipc:// endpoints (mode 0660, else 0600).");
+  config.text("broker.key_file", &s.key_file,
+              "Our pair of keys (mode 0600; parley key bus): tcp:// endpoints are encrypted.");
+  config.text("broker.allowed_keys", &s.allowed_keys,
+              "The peers' public keys (parley key allow); read again when it changes or on SIGHUP.");
+  config.flag("broker.tcp_without_keys", &s.tcp_without_keys,
+              "Whether tcp:// endpoints may be bound without keys: in clear, open to everybody.");
   config.number("broker.queue_messages", &s.queue_messages, 1, 10'000'000,
                 "Requests waiting per service; more are refused with retry_later.");
   config.number("broker.queue_mib", &s.queue_mib, 1, 65'536, "Their size, likewise.");
@@ -50,6 +59,7 @@ void declare(Config& config, Settings& s) {
 BrokerProcessOptions options_from(const Settings& s) {
   BrokerProcessOptions options = s.process;
   options.ipc_mode = s.ipc_group ? 0660 : 0600;
+  options.plain_tcp = s.tcp_without_keys ? PlainTcp::allowed : PlainTcp::refused;
   options.gateway_messages_max = static_cast<int>(s.gateway_messages);
   options.drain_limit = std::chrono::seconds(s.drain_s);
   options.broker.wall_clock_us = [] { return wall_clock_ms() * 1'000; };
@@ -62,22 +72,35 @@ BrokerProcessOptions options_from(const Settings& s) {
   return options;
 }
 
+Result<std::optional<BrokerKeys>> keys_from(const Settings& s) {
+  if (s.key_file.empty() != s.allowed_keys.empty())
+    return fail(Errc::config, "broker.key_file and broker.allowed_keys go together");
+  if (s.key_file.empty()) return std::nullopt;
+  PARLEY_TRY(CurveKeyPair own, load_key_pair(s.key_file));
+  return BrokerKeys{std::move(own), s.allowed_keys};
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "parley-broker: %s\n", error.detail.c_str());
+  return error.code == Errc::config ? exit_config : exit_runtime;
+}
+
 int run(const Settings& settings) {
+  BrokerProcessOptions options = options_from(settings);
+  auto keys = keys_from(settings);
+  if (!keys) return complain(keys.error());
+  options.keys = *std::move(keys);
   Loop loop;
   Metrics metrics;
   if (!settings.metrics_listen.empty()) {
-    if (const Status status = metrics.expose(settings.metrics_listen); !status) {
-      std::fprintf(stderr, "parley-broker: %s\n", status.error().detail.c_str());
-      return exit_runtime;
-    }
+    if (const Status status = metrics.expose(settings.metrics_listen); !status)
+      return complain(status.error());
   }
-  auto broker = BrokerProcess::start(loop, options_from(settings), metrics);
-  if (!broker) {
-    std::fprintf(stderr, "parley-broker: %s\n", broker.error().detail.c_str());
-    return exit_runtime;
-  }
+  auto broker = BrokerProcess::start(loop, std::move(options), metrics);
+  if (!broker) return complain(broker.error());
   log::info("broker.ready", {{"name", settings.process.broker.name}});
   const TerminationSignal stop(loop, [&] { (*broker)->drain(); });
+  const ReloadSignal reload(loop, [&] { (*broker)->reload_keys(); });
   loop.run();
   return exit_ok;
 }

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "bus/zap.h"
 #include "proto/limits.h"
 
 namespace parley {
@@ -24,7 +25,6 @@ constexpr int zero_copy_receive = 10;
 constexpr int zap_enforce_domain = 93;
 // ZMTP counts a message's encrypted size: command name, nonce, flags, authenticator (RFC 26).
 constexpr std::int64_t curve_overhead = 8 + 8 + 1 + 16;
-constexpr std::string_view zap_domain = "parley";
 constexpr std::string_view ipc_scheme = "ipc://";
 
 class Frame {
@@ -44,6 +44,11 @@ class Frame {
   bool has_more() { return zmq_msg_more(&message_) != 0; }
   std::string_view view() {
     return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
+  }
+  // What the ZAP handler has said whose it is.
+  std::string_view user_id() {
+    const char* id = zmq_msg_gets(&message_, "User-Id");
+    return id == nullptr ? std::string_view() : id;
   }
 
  private:
@@ -128,6 +133,7 @@ ZmqSocket ZmqSocket::router(ZmqContext& context, const RouterOptions& options) {
     socket.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
     socket.set(ZMQ_ZAP_DOMAIN, zap_domain);
     socket.set(zap_enforce_domain, 1);
+    socket.knows_keys_ = true;
   }
   return socket;
 }
@@ -150,14 +156,22 @@ ZmqSocket ZmqSocket::dealer(ZmqContext& context, const DealerOptions& options) {
   return socket;
 }
 
+ZmqSocket ZmqSocket::zap(ZmqContext& context) {
+  ZmqSocket socket(context, ZMQ_ROUTER);
+  PARLEY_ASSERT(zmq_bind(socket.socket_, "inproc://zeromq.zap.01") == 0);
+  return socket;
+}
+
 ZmqSocket::ZmqSocket(ZmqSocket&& other) noexcept
     : socket_(std::exchange(other.socket_, nullptr)),
       is_router_(other.is_router_),
+      knows_keys_(other.knows_keys_),
       monitored_(std::exchange(other.monitored_, false)) {}
 
 ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
   std::swap(socket_, other.socket_);
   std::swap(is_router_, other.is_router_);
+  std::swap(knows_keys_, other.knows_keys_);
   std::swap(monitored_, other.monitored_);
   return *this;
 }
@@ -196,7 +210,8 @@ std::string ZmqSocket::bound_endpoint() const {
 
 ZmqSocket ZmqSocket::monitor(ZmqContext& context) {
   const std::string address = "inproc://monitor-" + std::to_string(secure_random_id());
-  constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED;
+  constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED |
+                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
   PARLEY_ASSERT(zmq_socket_monitor(socket_, address.c_str(), events) == 0);
   monitored_ = true;
   ZmqSocket watcher(context, ZMQ_PAIR);
@@ -216,6 +231,7 @@ bool ZmqSocket::receive(ZmqMessage& into) {
   if (!frame.receive(socket_)) return false;
   into.identity.clear();
   into.bytes.clear();
+  into.key.clear();
   if (is_router_) {
     into.identity = frame.view();
     if (!frame.has_more()) return true;
@@ -223,8 +239,28 @@ bool ZmqSocket::receive(ZmqMessage& into) {
   }
   const bool alone = !frame.has_more();
   if (alone) into.bytes = frame.view();
+  if (knows_keys_) into.key = frame.user_id();
   while (frame.has_more()) PARLEY_ASSERT(frame.receive(socket_));
   return true;
+}
+
+bool ZmqSocket::receive_frames(std::vector<std::string>& into) {
+  Frame frame;
+  into.clear();
+  if (!frame.receive(socket_)) return false;
+  into.emplace_back(frame.view());
+  while (frame.has_more()) {
+    PARLEY_ASSERT(frame.receive(socket_));
+    into.emplace_back(frame.view());
+  }
+  return true;
+}
+
+// Frames behind one that was not taken would be a message of their own.
+void ZmqSocket::send_frames(const std::vector<std::string>& frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i)
+    if (send_frame(socket_, frames[i], i + 1 < frames.size() ? ZMQ_SNDMORE : 0) != SendStatus::sent)
+      return;
 }
 
 std::optional<ConnectionEvent> ZmqSocket::receive_event() {
@@ -235,6 +271,8 @@ std::optional<ConnectionEvent> ZmqSocket::receive_event() {
   while (frame.has_more()) PARLEY_ASSERT(frame.receive(socket_));
   if (event == ZMQ_EVENT_CONNECTED) return ConnectionEvent::connected;
   if (event == ZMQ_EVENT_DISCONNECTED) return ConnectionEvent::disconnected;
+  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+    return ConnectionEvent::refused;
   return ConnectionEvent::other;
 }
 

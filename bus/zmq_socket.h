@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -39,11 +40,19 @@ enum class SendStatus {
 };
 
 // What a monitor (ZmqSocket::monitor) tells.
-enum class ConnectionEvent { connected, disconnected, other };
+enum class ConnectionEvent {
+  connected,
+  disconnected,
+  // The two did not agree: a key that the other does not want, or encrypted and not. A DEALER is dead
+  // then and has to be replaced: ZeroMQ itself never tries again.
+  refused,
+  other
+};
 
 struct ZmqMessage {
   std::string identity;  // ROUTER: the sender
   std::string bytes;
+  std::string key;  // ROUTER with curve: the sender's public key, proven; else empty
 };
 
 class ZmqSocket {
@@ -63,6 +72,10 @@ class ZmqSocket {
   };
   static ZmqSocket router(ZmqContext& context, const RouterOptions& options);
   static ZmqSocket dealer(ZmqContext& context, const DealerOptions& options);
+  // Where ZeroMQ asks, for each new connection to a curve ROUTER of this context, whether its key is
+  // welcome (zap.h). Requires: made before those are bound, destroyed after them. Speak in whole
+  // messages: receive_frames, send_frames.
+  static ZmqSocket zap(ZmqContext& context);
 
   ZmqSocket(ZmqSocket&& other) noexcept;
   ZmqSocket& operator=(ZmqSocket&& other) noexcept;
@@ -84,6 +97,9 @@ class ZmqSocket {
   // The next message; nothing if none waits. Messages that are not of our shape (one frame from a DEALER, one
   // frame behind the identity on a ROUTER) arrive with empty bytes.
   bool receive(ZmqMessage& into);
+  // All of a message's frames, also those that route it.
+  bool receive_frames(std::vector<std::string>& into);
+  void send_frames(const std::vector<std::string>& frames);
   std::optional<ConnectionEvent> receive_event();
 
   // For uv_socket.h: the edge-triggered descriptor, and whether something can be read now.
@@ -100,6 +116,7 @@ class ZmqSocket {
 
   void* socket_ = nullptr;
   bool is_router_ = false;
+  bool knows_keys_ = false;
   bool monitored_ = false;
 };
 

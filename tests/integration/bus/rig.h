@@ -50,9 +50,12 @@ class TempDir {
 struct EchoWorker {
   EchoWorker(Loop& loop, Metrics& metrics, const std::string& name,
              const std::vector<std::string>& brokers, std::uint32_t credit = 1'024)
+      : EchoWorker(loop, metrics, name, *load_bus_endpoints({.brokers = brokers}), credit) {}
+  EchoWorker(Loop& loop, Metrics& metrics, const std::string& name,
+             const std::vector<BusEndpoint>& brokers, std::uint32_t credit = 1'024)
       : consumer(loop,
                  {.instance = name,
-                  .brokers = *load_bus_endpoints({.brokers = brokers}),
+                  .brokers = brokers,
                   .services = {ServiceId::c2c},
                   .credit_messages = credit},
                  {.on_request =
@@ -84,9 +87,12 @@ struct EchoWorker {
 struct Asker {
   Asker(Loop& loop, Metrics& metrics, const std::string& name,
         const std::vector<std::string>& brokers, Duration timeout = 10s)
+      : Asker(loop, metrics, name, *load_bus_endpoints({.brokers = brokers}), timeout) {}
+  Asker(Loop& loop, Metrics& metrics, const std::string& name,
+        const std::vector<BusEndpoint>& brokers, Duration timeout = 10s)
       : publisher(loop,
                   {.instance = name,
-                   .brokers = *load_bus_endpoints({.brokers = brokers}),
+                   .brokers = brokers,
                    .request_timeout = timeout},
                   {.on_reply =
                        [this](const EnvelopeHeader& header, std::string_view body) {

@@ -55,6 +55,19 @@ TEST_F(SecretFile, ThatIsMadeCanBeReadAndIsNeverOverwritten) {
   EXPECT_EQ(create_secret_file(folder + "/missing/made", "x").error().code, Errc::io);
 }
 
+TEST_F(SecretFile, ATrustedFileMayBeSeenByOthersButNotChanged) {
+  EXPECT_EQ(read_trusted_file(write("a\n", 0644), 10), "a\n");
+  EXPECT_EQ(read_trusted_file(write("", 0600), 10), "");
+  EXPECT_EQ(read_trusted_file(write(std::string(10, 'x'), 0600), 10), std::string(10, 'x'));
+  EXPECT_FALSE(read_trusted_file(write(std::string(11, 'x'), 0600), 10));
+  EXPECT_FALSE(read_trusted_file(write("a", 0664), 10));
+  EXPECT_FALSE(read_trusted_file(write("a", 0646), 10));
+  const std::string link = folder + "/link";
+  ASSERT_EQ(symlink(write("a", 0600).c_str(), link.c_str()), 0);
+  EXPECT_FALSE(read_trusted_file(link, 10));
+  EXPECT_FALSE(read_trusted_file(folder, 10));
+}
+
 TEST_F(SecretFile, ARefusalNeverShowsTheSecret) {
   const auto refused = read_secret_file(write("hunter2", 0644));
   ASSERT_FALSE(refused);

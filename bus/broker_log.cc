@@ -1,0 +1,58 @@
+#include "bus/broker_log.h"
+
+#include "base/log.h"
+#include "bus/curve.h"
+#include "bus/key_list.h"
+
+namespace parley {
+namespace {
+
+constexpr std::string_view event_names[] = {
+    "peer.registered",  "peer.refused", "peer.draining", "peer.left",     "peer.replaced",
+    "peer.unreachable", "peer.silent",  "peer.revoked",  "peer.impostor", "peer.forbidden"};
+
+// Things that a stranger or a broken peer can make happen as often as it likes.
+bool is_refusal(PeerEvent::Kind kind) {
+  return kind == PeerEvent::Kind::refused || kind == PeerEvent::Kind::impostor ||
+         kind == PeerEvent::Kind::forbidden;
+}
+
+}  // namespace
+
+void BrokerLog::write(const PeerEvent& event, Instant now) {
+  const std::string_view name = event_names[static_cast<std::size_t>(event.kind)];
+  const log::Field peer("peer", event.name);
+  const log::Field role("role", name_of(event.role));
+  const log::Field key("key", fingerprint(event.key));
+  if (event.kind == PeerEvent::Kind::revoked) return log::warn(name, {peer, role, key});
+  if (!is_refusal(event.kind)) return log::info(name, {peer, role, key});
+  std::string culprit(name);
+  culprit.append(event.name).append(event.key).append(std::to_string(
+      static_cast<unsigned>(event.reason)));
+  if (trail_.admits(culprit, now)) log::warn(name, {peer, role, key, {"reason", event.reason}});
+}
+
+void BrokerLog::write_refused_key(const ZapRequest& request, Instant now) {
+  if (trail_.admits(request.key, now))
+    log::warn("peer.key_refused",
+              {{"key", fingerprint(request.key)}, {"address", request.address}});
+}
+
+void BrokerLog::write_suppressed(Instant now) {
+  if (const std::uint64_t count = trail_.take_suppressed(now); count > 0)
+    log::warn("peer.refusals_not_logged", {{"count", count}});
+}
+
+void BrokerLog::write(const ParkedEvent& parked) {
+  log::warn("request.parked", {{"ticket", parked.ticket},
+                               {"gateway", parked.id.gateway},
+                               {"boot", parked.id.boot},
+                               {"number", parked.id.number},
+                               {"verb", parked.verb},
+                               {"user", parked.user},
+                               {"key", parked.key},
+                               {"trace", parked.trace},
+                               {"bytes", parked.bytes}});
+}
+
+}  // namespace parley
