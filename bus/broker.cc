@@ -114,6 +114,11 @@ void Broker::forbid(const PeerKey& from, const EnvelopeHeader& header, const Pri
 void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string bytes) {
   if (header.id.gateway != asker.instance || header.id.boot != asker.boot) return misplaced(asker);
   ++asker.requests;
+  // First of all: whatever is wrong with the repetition, the request has its answer coming.
+  if (dispatcher_.holds(header.id)) {
+    ++output_.counters.duplicates;
+    return;
+  }
   if (draining_) return turn_away(asker.key, header.id, Errc::going_away);
   if (asker.role == Role::business) return on_business_request(asker, header, bytes);
   if (!takes_from_gateways(header.verb)) {

@@ -95,10 +95,6 @@ void Dispatcher::refuse(const EnvelopeHeader& header, Errc code) {
 }
 
 void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duration ttl) {
-  if (requests_.find(header.id) != no_index) {
-    ++output_.counters.duplicates;
-    return;
-  }
   Service* service = services_.of(header.verb, header.target);
   if (service == nullptr || (service->is_app && !service->is_served()) ||
       (!service->is_app && !service->ever_offered && !grace_)) {

@@ -49,7 +49,7 @@ class Dispatcher {
   void end_grace();
 
   // A new request of a registered gateway or business system. What cannot be taken is answered with
-  // an error at once.
+  // an error at once. Requires: it holds none of that id.
   void accept(const EnvelopeHeader& header, std::string bytes, Duration ttl);
   // A worker answered: goes to the gateway if the request is assigned to that worker, else it is
   // late.
@@ -73,6 +73,8 @@ class Dispatcher {
   const Poison& poison() const { return poison_; }
 
   bool idle() const { return requests_.empty(); }
+  // Whether it has been accepted and is unanswered.
+  bool holds(const RequestId& id) const { return requests_.find(id) != no_index; }
   std::size_t held() const { return requests_.size(); }
   std::size_t held_bytes() const { return held_bytes_; }
   std::size_t waiting() const { return waiting_; }

@@ -60,8 +60,8 @@ bool Dispatcher::retry_poison(std::uint64_t ticket) {
   if (parked == nullptr) return false;
   const RequestId id = parked->id;
   const auto envelope = decode_envelope(parked->bytes);
-  accept(envelope->header, parked->bytes, options_.retried_poison_ttl);
-  return requests_.find(id) != no_index && poison_.drop(ticket);
+  if (!holds(id)) accept(envelope->header, parked->bytes, options_.retried_poison_ttl);
+  return holds(id) && poison_.drop(ticket);
 }
 
 // A lane at a draining worker waits until the worker has answered what it holds of it, then moves.

@@ -183,6 +183,21 @@ TEST(Dispatch, ARepeatedRequestThatIsHereIsIgnored) {
   EXPECT_EQ(bus.requests_at("w"), (Numbers{1})) << "answered before: asked again, under its id";
 }
 
+// The first is on its way to its answer; a refusal of the second would be another one.
+TEST(Dispatch, ARepetitionIsIgnoredWhateverIsWrongWithIt) {
+  BrokerHarness bus;
+  bus.register_gateway("g");
+  bus.register_worker("w1");
+  bus.request(1, 7);
+  bus.give(BrokerHarness::gateway_key("g"),
+           {.verb = static_cast<std::uint16_t>(Verb::push_publish), .id = bus.id(1)}, {});
+  bus.drain();
+  bus.request(1, 7);
+  EXPECT_TRUE(bus.verdicts().empty());
+  bus.reply("w1", 1);
+  EXPECT_EQ(bus.verdicts(), (std::map<std::uint64_t, Errc>{{1, answered}}));
+}
+
 TEST(Dispatch, AReplyWhoseGatewayHasGoneIsDropped) {
   OneWorker bus;
   bus.request(1, 1);
