@@ -1,7 +1,6 @@
 #include "bus/flight_recorder.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace parley {
 
@@ -28,8 +27,9 @@ wire::TraceAnswer FlightRecorder::answer(const wire::TraceQuery& query, Instant 
     const FlightEvent& event = ring_[(next_ - age) % ring_.size()];
     if (is_asked_for(event)) found.push_back(&event);
   }
+  std::ranges::reverse(found);
   wire::TraceAnswer answer;
-  for (const FlightEvent* event : found | std::views::reverse) {
+  for (const FlightEvent* event : found) {
     wire::TraceAnswer::Event& line = *answer.add_events();
     line.set_trace(event->trace);
     line.set_at_us(wall_us -
