@@ -20,8 +20,6 @@
 
 namespace parley {
 
-struct Service;
-
 // What only who serves has: workers, and business systems with apps. Credit: `held` never exceeds the
 // window, but for a single request that is larger than the window's bytes and travels alone.
 struct WorkerState {

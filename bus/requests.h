@@ -18,6 +18,10 @@
 namespace parley {
 
 struct Peer;
+
+// Workers have a Service, a Request and a Lane of their own (workers/service.h), and there are programs with both.
+inline namespace dispatching {
+
 struct Service;
 
 struct Request {
@@ -38,6 +42,7 @@ struct Request {
   std::uint16_t verb = 0;
   Place place = Place::orphaned;
   std::uint8_t attempts = 0;  // how often it was sent
+  std::uint8_t deaths = 0;    // of workers that held it
   SlabLinks in_place;
   SlabLinks in_lane;
 };
@@ -56,6 +61,7 @@ struct Lane {
   SlabList<&Request::in_lane> requests;
 };
 
+}  // namespace dispatching
 }  // namespace parley
 
 template <>

@@ -15,6 +15,7 @@
 #include "bus/requests.h"
 
 namespace parley {
+inline namespace dispatching {
 
 // What is asked for, who answers it, how much of it waits, and how fast it is answered.
 struct Service {
@@ -72,4 +73,5 @@ class Services {
   std::size_t apps_max_;
 };
 
+}  // namespace dispatching
 }  // namespace parley
