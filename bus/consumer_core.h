@@ -35,7 +35,7 @@ class ConsumerCore {
     std::size_t broker;
     What what;
     std::string bytes;
-    std::size_t waiting_max;  // when so many wait already it is dropped, and on_dropped() told
+    std::size_t waiting_max;  // when so many wait already it is dropped
   };
 
   explicit ConsumerCore(Options options);

@@ -98,6 +98,7 @@ class Dispatcher {
   void expire(SlabIndex at);
   void expire_due();
   void park(SlabIndex at);
+  bool end_if_spent(SlabIndex at);
 
   void pump(Peer& worker);
   // Everything of a lane to another worker, in order. `to` null: its requests become orphans.

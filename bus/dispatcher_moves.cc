@@ -55,6 +55,17 @@ void Dispatcher::park(SlabIndex at) {
   forget(at);
 }
 
+// Attempts are bounded whatever ended them; but only what three workers died of is poison.
+bool Dispatcher::end_if_spent(SlabIndex at) {
+  const Request& request = requests_[at];
+  if (request.attempts < limits::attempts_max) return false;
+  if (request.deaths >= limits::attempts_max)
+    park(at);
+  else
+    give_up(at, Errc::retry_later);
+  return true;
+}
+
 bool Dispatcher::retry_poison(std::uint64_t ticket) {
   const ParkedRequest* parked = poison_.find(ticket);
   if (parked == nullptr) return false;
@@ -129,13 +140,12 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
     ++output_.counters.redelivered;
     ++request.service->redelivered;
     note(FlightPoint::broker_taken_back, moved[i]);
-    if (departure == Departure::goodbye) --request.attempts;
+    if (departure == Departure::goodbye)
+      --request.attempts;
+    else
+      ++request.deaths;
   }
-  std::erase_if(moved, [&](SlabIndex at) {
-    const bool poison = requests_[at].attempts >= limits::attempts_max;
-    if (poison) park(at);
-    return poison;
-  });
+  std::erase_if(moved, [this](SlabIndex at) { return end_if_spent(at); });
   std::ranges::sort(moved, {}, [&](SlabIndex at) { return requests_[at].order; });
   for (const SlabIndex at : moved) lanes_[requests_[at].lane].worker = nullptr;
   for (const SlabIndex at : moved) {

@@ -160,6 +160,20 @@ TEST(SlowWorker, IsNoVerdictOfPoison) {
   EXPECT_EQ(bus.counters().sent, 3U) << "amplification is bounded";
 }
 
+TEST(SlowWorker, ThatDiesInTheEndCondemnsNobody) {
+  Pair bus;
+  bus.second();
+  const std::vector<PeerKey> alive{gateway, w1, w2};
+  bus.request(1, 9, 20s);
+  bus.pass(7'600ms, alive);
+  ASSERT_EQ(bus.counters().sent, 3U);
+  bus.unreachable(w1);
+  bus.unreachable(w2);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::retry_later}})) << "one death is no proof";
+  EXPECT_EQ(bus.counters().parked, 0U);
+  EXPECT_EQ(bus.broker.held(), 0U);
+}
+
 // Kills "w1" and starts it again, `deaths` times.
 void kill_repeatedly(Pair& bus, int deaths) {
   for (int i = 0; i < deaths; ++i) bus.restart_worker("w1", ++bus.lives);
