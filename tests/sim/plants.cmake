@@ -1,0 +1,50 @@
+# Bugs that the simulator must find within 500 seeds: sim_plant(NAME FILE FROM TO).
+
+# A dead worker's requests are forgotten instead of given to others.
+sim_plant(forget_requeue dispatcher_moves.cc
+  [[const std::size_t outstanding = moved.size();]]
+  [[for (const SlabIndex at : moved) {
+    take_out(at);
+    forget(at);
+  }
+  moved.clear();
+  constexpr std::size_t outstanding = 0;]])
+
+# A gateway takes an answer that nobody waits for any more.
+sim_plant(accept_late_reply publisher_core.cc
+  [[    ++counters_.late_replies;
+    return false;]]
+  [[    ++counters_.late_replies;
+    return is_ours;]])
+
+# A broker takes the answer of a worker that the request was taken from.
+sim_plant(accept_zombie_reply dispatcher.cc
+  [[lanes_[requests_[at].lane].worker != &peer]]
+  [[lanes_[requests_[at].lane].worker == nullptr]])
+
+# A worker answers over a connection that knows nothing of the request.
+sim_plant(answer_former_registration consumer_core.cc
+  [[if (!link.registered || request.via_epoch != link.epoch) return false;]]
+  [[if (!link.registered) return false;]])
+
+# What a dead broker had is published again in the wrong order.
+sim_plant(republish_backwards publisher_core.cc
+  [[for (const SlabIndex at : moved) place(at, now);]]
+  [[for (auto at = moved.rbegin(); at != moved.rend(); ++at) place(*at, now);]])
+
+# A worker gets one request more than it granted.
+sim_plant(exceed_credit dispatcher.cc
+  [[worker.held_messages >= worker.credit_messages]]
+  [[worker.held_messages > worker.credit_messages]])
+
+# A slow worker's credit comes back before its answer.
+sim_plant(return_credit_early dispatcher_moves.cc
+  [[  ++worker.held_messages;
+  worker.held_bytes += bytes;]]
+  [[  static_cast<void>(bytes);]])
+
+# A key does not wait for what of it is elsewhere.
+sim_plant(forget_the_lane dispatcher.cc
+  [[lane != no_index ? lanes_[lane].worker : pick(*service, header.key, bytes.size(), nullptr);]]
+  [[pick(*service, header.key, bytes.size(), nullptr);
+  static_cast<void>(lane);]])
