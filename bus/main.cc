@@ -38,7 +38,7 @@ void declare(Config& config, Settings& s) {
   config.text("broker.key_file", &s.key_file,
               "Our pair of keys (mode 0600; parley key bus): tcp:// endpoints are encrypted.");
   config.text("broker.allowed_keys", &s.allowed_keys,
-              "The peers' public keys (parley key allow); read again when it changes or on SIGHUP.");
+              "File of the peers' public keys (parley key allow); read again when it changes.");
   config.flag("broker.tcp_without_keys", &s.tcp_without_keys,
               "Whether tcp:// endpoints may be bound without keys: in clear, open to everybody.");
   config.number("broker.queue_messages", &s.queue_messages, 1, 10'000'000,

@@ -182,11 +182,17 @@ ZmqSocket::~ZmqSocket() {
   zmq_close(socket_);
 }
 
+// Without it ZeroMQ takes no IPv6 address; with it peers' IPv4 addresses look like ::ffff:10.0.0.7.
+void ZmqSocket::speak_ipv6_for(const std::string& endpoint) {
+  if (endpoint.starts_with("tcp://[")) set(ZMQ_IPV6, 1);
+}
+
 Status ZmqSocket::bind(const std::string& endpoint, unsigned file_mode) {
   const bool is_ipc = endpoint.starts_with(ipc_scheme);
   const std::string path = is_ipc ? endpoint.substr(ipc_scheme.size()) : std::string();
   if (is_ipc && somebody_listens(path))
     return fail(Errc::io, "bind " + endpoint + ": Address already in use");
+  speak_ipv6_for(endpoint);
   // The file must never be there with another mode, not even for the moment before a chmod.
   const mode_t former = umask(static_cast<mode_t>(0777U & ~file_mode));
   const int result = zmq_bind(socket_, endpoint.c_str());
@@ -197,6 +203,7 @@ Status ZmqSocket::bind(const std::string& endpoint, unsigned file_mode) {
 }
 
 Status ZmqSocket::connect(const std::string& endpoint) {
+  speak_ipv6_for(endpoint);
   if (zmq_connect(socket_, endpoint.c_str()) == 0) return {};
   return fail(Errc::config, "connect " + endpoint + ": " + zmq_strerror(errno));
 }

@@ -112,6 +112,7 @@ class ZmqSocket {
   ZmqSocket(ZmqContext& context, int type);
   void set(int option, int value);
   void set(int option, std::string_view value);
+  void speak_ipv6_for(const std::string& endpoint);
   void limit_messages(std::int64_t bytes_max);
 
   void* socket_ = nullptr;

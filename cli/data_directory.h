@@ -3,7 +3,8 @@
 //   lock              held by `parley up` and all its children; one family at a time
 //   up.json           what runs now (up_file.h)          client.toml   what a client must know
 //   etc/NAME.toml     configuration, written anew at each start
-//   keys/             the server's secret key, 0600       postgres/ redis/   the servers (private_servers.h)
+//   keys/             secret keys, 0600, and the list of keys that may use the bus
+//   postgres/ redis/  the servers (private_servers.h)
 //   log/NAME.log      output of each process              run/     unix sockets
 #pragma once
 
@@ -31,6 +32,8 @@ class DataDirectory {
   std::string config(std::string_view name) const { return in("etc", name, ".toml"); }
   std::string log(std::string_view name) const { return in("log", name, ".log"); }
   std::string key(std::string_view name) const { return in("keys", name, ".key"); }
+  // Which keys may use the bus (bus/key_list.h).
+  std::string allowed_keys() const { return path_ + "/keys/allowed_keys"; }
   std::string run(std::string_view name) const { return in("run", name, ""); }
   // A ZeroMQ endpoint. When the path would pass a unix socket's 107 bytes, it lies in /tmp instead, in a
   // directory of ours alone.

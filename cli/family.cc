@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "cli/bus_keys.h"
 #include "cli/listen_address.h"
 #include "cli/server_key.h"
 #include "cli/toml_text.h"
@@ -54,6 +57,7 @@ Result<Family> Family::lay_out(const DataDirectory& data, const FamilyOptions& o
   Family family(data, options);
   PARLEY_CHECK(family.make_key(data));
   PARLEY_CHECK(family.take_ports());
+  PARLEY_CHECK(family.admit_business(data));
   family.add_servers(data);
   PARLEY_CHECK(family.add_brokers(data));
   PARLEY_CHECK(family.add_workers(data));
@@ -99,16 +103,22 @@ Status Family::add_brokers(const DataDirectory& data) {
     const std::string name = numbered("broker", i);
     broker_endpoints_.push_back(data.endpoint(name + ".gateways"));
     broker_workers_.push_back(data.endpoint(name + ".workers"));
-    PARLEY_CHECK(write_file(data.config(name), TomlText()
-                                                   .section("broker")
-                                                   .text("name", name)
-                                                   .list("gateways", {broker_endpoints_.back()})
-                                                   .list("workers", {broker_workers_.back()})
-                                                   .str()));
+    PARLEY_CHECK(write_file(data.config(name), broker_config(data, i)));
     add(data, {.name = name, .stage = stage_brokers, .stop_limit = stop_limit},
         ours(data, "parley-broker", name));
   }
   return {};
+}
+
+std::string Family::broker_config(const DataDirectory& data, unsigned index) const {
+  TomlText text;
+  text.section("broker").text("name", numbered("broker", index));
+  text.list("workers", {broker_workers_[index]});
+  if (business_.empty()) return text.list("gateways", {broker_endpoints_[index]}).str();
+  return text.list("gateways", {broker_endpoints_[index], "tcp://" + business_[index]})
+      .text("key_file", data.key("broker"))
+      .text("allowed_keys", data.allowed_keys())
+      .str();
 }
 
 Status Family::add_workers(const DataDirectory& data) {
@@ -178,17 +188,38 @@ Status Family::make_key(const DataDirectory& data) {
   return {};
 }
 
-Status Family::take_ports() {
-  PARLEY_TRY(ListenAddress address, parse_listen_address(options_.listen));
-  for (unsigned i = 0; i < options_.gateways; ++i) {
+namespace {
+// `count` addresses from this one on; port 0: free ones, each kept as long as the family lives.
+Result<std::vector<std::string>> take_addresses(const std::string& first, unsigned count) {
+  PARLEY_TRY(ListenAddress address, parse_listen_address(first));
+  std::vector<std::string> taken;
+  for (unsigned i = 0; i < count; ++i) {
     PARLEY_TRY(const std::uint16_t port, free_port(address));
-    gateways_.push_back(to_text({address.host, port}));
+    taken.push_back(to_text({address.host, port}));
     if (address.port == 0) continue;
-    if (address.port == 65'535 && i + 1 < options_.gateways)
-      return fail(Errc::config, "no port after 65535 for the next gateway");
+    if (address.port == 65'535 && i + 1 < count)
+      return fail(Errc::config, first + ": there is no port after 65535");
     ++address.port;
   }
+  return taken;
+}
+}  // namespace
+
+Status Family::take_ports() {
+  PARLEY_TRY(gateways_, take_addresses(options_.listen, options_.gateways));
+  if (options_.business.empty()) return {};
+  PARLEY_TRY(business_, take_addresses(options_.business, options_.brokers));
   return {};
+}
+
+// A list that is there was edited by an operator and stays. The first one admits nobody.
+Status Family::admit_business(const DataDirectory& data) {
+  if (business_.empty()) return {};
+  PARLEY_TRY(const std::string public_key, make_bus_key(data.key("broker")));
+  for (const std::string& address : business_)
+    business_endpoints_.push_back("tcp://" + address + " " + public_key);
+  if (std::filesystem::exists(data.allowed_keys())) return {};
+  return write_file(data.allowed_keys(), key_list_preface);
 }
 
 }  // namespace parley

@@ -21,6 +21,9 @@ struct FamilyOptions {
   // Where the first gateway listens; further ones take the ports after it. Port 0: any free ones, which
   // they keep as long as the family lives.
   std::string listen = "127.0.0.1:7100";
+  // Where business systems on other machines reach the first broker, further ones on the ports after it;
+  // encrypted, for keys of <data>/keys/allowed_keys. Empty: nowhere.
+  std::string business = {};
   std::string programs;  // the folder of our programs
 };
 
@@ -53,6 +56,8 @@ class Family {
   const std::string& pin() const { return pin_; }
   // ZeroMQ endpoints that answer `status`.
   const std::vector<std::string>& broker_endpoints() const { return broker_endpoints_; }
+  // "tcp://127.0.0.1:7200 PUBLICKEY", one a broker, for business systems; none without that option.
+  const std::vector<std::string>& business_endpoints() const { return business_endpoints_; }
   // Names of the peers that brokers know once everything is up.
   std::vector<std::string> bus_peers() const;
   // Of the workers' role, and of the one that may do everything.
@@ -64,7 +69,9 @@ class Family {
   Family(const DataDirectory& data, const FamilyOptions& options);
   Status make_key(const DataDirectory& data);
   Status take_ports();
+  Status admit_business(const DataDirectory& data);
   Status add_brokers(const DataDirectory& data);
+  std::string broker_config(const DataDirectory& data, unsigned index) const;
   Status add_workers(const DataDirectory& data);
   Status add_gateways(const DataDirectory& data);
   void add_servers(const DataDirectory& data);
@@ -80,6 +87,8 @@ class Family {
   std::vector<std::string> gateways_;
   std::vector<std::string> broker_endpoints_;   // gateways' side
   std::vector<std::string> broker_workers_;     // workers' side
+  std::vector<std::string> business_;            // addresses, one a broker
+  std::vector<std::string> business_endpoints_;  // the same as endpoints, with the key
   std::string pin_;
 };
 

@@ -9,8 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "base/process.h"
+#include "cli/bus_keys.h"
 #include "cli/ask.h"
 #include "cli/chat.h"
 #include "cli/demo.h"
@@ -37,6 +39,8 @@ std::function<int()> declare_up(CLI::App& app) {
   app.add_option("--data", options->data, "Directory of everything that is kept")->required();
   app.add_option("--listen", family.listen, "Where the first gateway listens: ADDRESS:PORT")
       ->capture_default_str();
+  app.add_option("--business", family.business,
+                 "Where business systems reach the first broker, encrypted: ADDRESS:PORT");
   const auto count = [&](const char* name, unsigned* value, const char* text) {
     app.add_option(name, *value, text)->check(CLI::Range(1, 64))->capture_default_str();
   };
@@ -124,16 +128,120 @@ std::function<int()> declare_migrate(CLI::App& app) {
   return [url] { return run_migrate(*url); };
 }
 
-std::function<int()> declare_key(CLI::App& app) {
-  const auto path = std::make_shared<std::string>();
-  app.add_option("file", *path, "Where the secret is, or shall be")->required();
-  return [path] {
-    const auto pin = make_server_key(*path);
-    if (pin) std::printf("%s\n", pin->c_str());
-    else std::fprintf(stderr, "parley key: %s\n", pin.error().detail.c_str());
-    if (pin) return exit_ok;
-    return pin.error().code == Errc::config ? exit_config : exit_runtime;
+int report(const Error& error) {
+  std::fprintf(stderr, "parley key: %s\n", error.detail.c_str());
+  return error.code == Errc::config ? exit_config : exit_runtime;
+}
+
+// Prints what it holds, if it is text.
+template <typename T>
+int report(const Result<T>& result) {
+  if (!result) return report(result.error());
+  if constexpr (std::is_same_v<T, std::string>)
+    std::printf("%s%s", result->c_str(), result->ends_with('\n') ? "" : "\n");
+  return exit_ok;
+}
+
+std::function<int()> declare_server_key(CLI::App& app) {
+  const auto file = std::make_shared<std::string>();
+  app.add_option("file", *file, "Where the secret is, or shall be")->required();
+  return [file] { return report(make_server_key(*file)); };
+}
+
+std::function<int()> declare_bus_key(CLI::App& app) {
+  const auto file = std::make_shared<std::string>();
+  app.add_option("file", *file, "A new file")->required();
+  return [file] {
+    const auto pair = create_key_pair(*file);
+    return pair ? report(Result<std::string>(pair->public_key)) : report(pair.error());
   };
+}
+
+std::function<int()> declare_show_key(CLI::App& app) {
+  const auto file = std::make_shared<std::string>();
+  app.add_option("file", *file, "A pair's file")->required();
+  return [file] { return report(public_key_from(*file)); };
+}
+
+constexpr const char* key_text = "A public key in single quotes, or the file of its pair";
+
+std::function<int()> declare_allow_key(CLI::App& app) {
+  struct Words {
+    std::string list, role, name, key;
+  };
+  const auto words = std::make_shared<Words>();
+  app.add_option("list", words->list, "The brokers' allow-list")->required();
+  app.add_option("role", words->role, "gateway, worker, business or admin")->required();
+  app.add_option("name", words->name, "The peer's name; with a final *: all that begin so")
+      ->required();
+  app.add_option("key", words->key, key_text)->required();
+  return [words] {
+    const auto key = public_key_from(words->key);
+    if (!key) return report(key.error());
+    const auto entry = parse_key_entry(words->role, words->name, *key);
+    return entry ? report(allow_key(words->list, *entry)) : report(entry.error());
+  };
+}
+
+std::function<int()> declare_revoke_key(CLI::App& app) {
+  const auto list = std::make_shared<std::string>();
+  const auto text = std::make_shared<std::string>();
+  app.add_option("list", *list, "The brokers' allow-list")->required();
+  app.add_option("key", *text, key_text)->required();
+  return [list, text] {
+    const auto key = public_key_from(*text);
+    return key ? report(revoke_key(*list, *key)) : report(key.error());
+  };
+}
+
+std::function<int()> declare_rotate_key(CLI::App& app) {
+  const auto list = std::make_shared<std::string>();
+  const auto file = std::make_shared<std::string>();
+  app.add_option("list", *list, "The brokers' allow-list")->required();
+  app.add_option("file", *file, "The peer's pair")->required();
+  return [list, file] {
+    const auto rotation = rotate_key(*list, *file);
+    if (!rotation) return report(rotation.error());
+    std::printf(
+        "%s has the next pair; both are valid now. Put it in the place of %s,\n"
+        "restart the peer, then:\n"
+        "  parley key revoke '%s' '%s'\n",
+        rotation->next_file.c_str(), file->c_str(), list->c_str(), rotation->former.key.c_str());
+    return exit_ok;
+  };
+}
+
+std::function<int()> declare_list_keys(CLI::App& app) {
+  const auto list = std::make_shared<std::string>();
+  app.add_option("list", *list, "The brokers' allow-list")->required();
+  return [list] { return report(describe_keys(*list)); };
+}
+
+struct KeyCommand {
+  const char* name;
+  const char* purpose;
+  Declare declare;
+};
+
+constexpr KeyCommand key_commands[] = {
+    {"server", "Make a server key, if there is none; print what clients pin", declare_server_key},
+    {"bus", "Make a pair of keys for the bus; print its public half", declare_bus_key},
+    {"show", "Print the public half of a pair", declare_show_key},
+    {"allow", "Let a key use the bus", declare_allow_key},
+    {"revoke", "End a key's right to use the bus", declare_revoke_key},
+    {"rotate", "Make the pair that follows a peer's; both are valid until you revoke",
+     declare_rotate_key},
+    {"list", "Say who may use the bus", declare_list_keys},
+};
+
+std::function<int()> declare_key(CLI::App& app) {
+  app.require_subcommand(1);
+  const auto chosen = std::make_shared<std::function<int()>>();
+  for (const KeyCommand& command : key_commands) {
+    CLI::App& sub = *app.add_subcommand(command.name, command.purpose);
+    sub.callback([chosen, body = command.declare(sub)] { *chosen = body; });
+  }
+  return [chosen] { return (*chosen)(); };
 }
 
 std::function<int()> declare_demo(CLI::App& app) {
@@ -173,7 +281,7 @@ constexpr Command commands[] = {
     {"ask", "Ask a service of the company's own", declare_ask, Shown::yes},
     {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
     {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
-    {"key", "Make a server key, if there is none; print what clients pin", declare_key, Shown::yes},
+    {"key", "Make and list keys, of servers and of the bus", declare_key, Shown::yes},
     {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::no},
     {"version", "Print the version", declare_version, Shown::yes},
     {"server", "Become the private PostgreSQL or Redis of a data directory (for `up`)",

@@ -130,6 +130,7 @@ class Up {
   void perform_one(const Supervisor::AllReady&) {
     phase_ = Phase::running;
     if (const auto written = write_client_file(); !written) complain(written.error());
+    if (const auto written = write_business_file(); !written) complain(written.error());
     invite();
   }
   void perform_one(const Supervisor::Finished& finished) {
@@ -157,6 +158,23 @@ class Up {
                                                          .str());
   }
 
+  // What people give to a business system, beside a key of its own.
+  Status write_business_file() const {
+    if (family_.business_endpoints().empty()) return {};
+    return write_file(
+        data_.path() + "/business.toml",
+        TomlText().section("bus").list("brokers", family_.business_endpoints()).str());
+  }
+
+  void invite_business(const std::string& parley) const {
+    if (family_.business_endpoints().empty()) return;
+    std::printf(
+        "  Business systems connect to what business.toml in the same folder says. Admit one:\n"
+        "      %s key bus crm.key\n"
+        "      %s key allow %s business crm PUBLICKEY\n\n",
+        parley.c_str(), parley.c_str(), shell_word(data_.allowed_keys()).c_str());
+  }
+
   void invite() const {
     say("Parley runs. Clients connect to %s.", family_.gateways().front().c_str());
     const std::string parley = shell_word(family_.members().front().program.arguments.front());
@@ -171,6 +189,7 @@ class Up {
         "  Stop:       Ctrl-C\n\n",
         parley.c_str(), data.c_str(), parley.c_str(), data.c_str(), parley.c_str(), data.c_str(),
         data_.path().c_str());
+    invite_business(parley);
     std::fflush(stdout);
   }
 
@@ -236,6 +255,7 @@ class Up {
                .gateways = family_.gateways(),
                .pin = family_.pin(),
                .brokers = family_.broker_endpoints(),
+               .business = family_.business_endpoints(),
                .database = family_.database_url(),
                .redis = family_.redis_url(),
                .processes = {}};

@@ -7,8 +7,8 @@
 namespace parley {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(UpFile::Process, name, pid, state, restarts, log)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(UpFile, pid, state, gateways, pin, brokers, database, redis,
-                                   processes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(UpFile, pid, state, gateways, pin, brokers, business, database,
+                                   redis, processes)
 
 namespace {
 

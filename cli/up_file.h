@@ -23,6 +23,7 @@ struct UpFile {
   std::vector<std::string> gateways;  // "127.0.0.1:7100"
   std::string pin;                    // of the gateways' key
   std::vector<std::string> brokers;   // ZeroMQ endpoints that answer `status`
+  std::vector<std::string> business;  // endpoints for business systems: "tcp://… PUBLICKEY"
   std::string database;               // libpq connection string of the application's role
   std::string redis;
   std::vector<Process> processes;

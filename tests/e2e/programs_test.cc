@@ -75,7 +75,7 @@ TEST_F(ProgramsTest, EachSaysItsVersion) {
 }
 
 TEST_F(ProgramsTest, GatewayRefusesABadPort) {
-  ASSERT_EQ(run_program({"parley", "key", dir_ + "/key"}).code, exit_ok);
+  ASSERT_EQ(run_program({"parley", "key", "server", dir_ + "/key"}).code, exit_ok);
   for (const char* listen : {"127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1"}) {
     std::ofstream(dir_ + "/config.toml")
         << "[gateway]\nlisten = [\"" << listen << "\"]\nkeys = [\"" << dir_ << "/key\"]\n"
@@ -86,7 +86,7 @@ TEST_F(ProgramsTest, GatewayRefusesABadPort) {
 }
 
 TEST_F(ProgramsTest, GatewayRefusesAPortInUseAndAKeyThatOthersMayRead) {
-  ASSERT_EQ(run_program({"parley", "key", dir_ + "/key"}).code, exit_ok);
+  ASSERT_EQ(run_program({"parley", "key", "server", dir_ + "/key"}).code, exit_ok);
   const std::string config =
       "[gateway]\nlisten = [\"127.0.0.1:0\"]\nport_file = \"" + dir_ + "/port\"\n" +
       "keys = [\"" + dir_ + "/key\"]\n[bus]\nbrokers = [\"ipc://" + dir_ + "/broker\"]\n";

@@ -21,7 +21,9 @@
 #include <sstream>
 #include <thread>
 
+#include "base/random.h"
 #include "bus/admin_client.h"
+#include "cli/bus_keys.h"
 #include "cli/family.h"
 #include "cli/log_file.h"
 #include "cli/status_report.h"
@@ -136,6 +138,8 @@ struct Cluster::Impl {
   // Runs `action` on a process that must be running, in the starter's thread.
   void with_running(const std::string& name, const std::function<void(Slot&)>& action);
   std::vector<std::string> running(const std::string& kind);
+  std::size_t lists_taken(const std::string& broker);
+  void change_keys(const std::function<Status(const std::string& list)>& change);
 
   ClusterOptions options;
   std::string directory;
@@ -199,6 +203,7 @@ void Cluster::Impl::start_everything() {
                                           .workers = options.workers,
                                           .gateways = options.gateways,
                                           .listen = "127.0.0.1:0",
+                                          .business = options.business ? "127.0.0.1:0" : "",
                                           .programs = programs()});
   ASSERT_TRUE(laid_out) << laid_out.error().detail;
   family.emplace(std::move(*laid_out));
@@ -273,6 +278,27 @@ std::vector<std::string> Cluster::Impl::running(const std::string& kind) {
         names.push_back(slot.member.child.name);
   });
   return names;
+}
+
+std::size_t Cluster::Impl::lists_taken(const std::string& broker) {
+  const std::string log = read_file(slot(broker).member.log).value_or("");
+  std::size_t count = 0;
+  const std::string_view event = "\"broker.key_list_taken\"";
+  for (std::size_t at = log.find(event); at != log.npos; at = log.find(event, at + 1)) ++count;
+  return count;
+}
+
+// A broker may take the list by itself before the signal arrives, so one more line is all to wait for.
+void Cluster::Impl::change_keys(const std::function<Status(const std::string& list)>& change) {
+  std::map<std::string, std::size_t> before;
+  for (const std::string& broker : running("broker-")) before[broker] = lists_taken(broker);
+  const Status changed = change(data->allowed_keys());
+  EXPECT_TRUE(changed) << changed.error().detail;
+  for (const auto& [broker, count] : before) {
+    with_running(broker, [](Slot& slot) { slot.process->signal(SIGHUP); });
+    EXPECT_TRUE(eventually(5s, [&] { return lists_taken(broker) > count; }))
+        << broker << " does not take the list of keys";
+  }
 }
 
 Cluster::Cluster(const ClusterOptions& options) : impl_(std::make_unique<Impl>(options)) {
@@ -362,6 +388,28 @@ const std::vector<std::string>& Cluster::gateways() const { return impl_->family
 const std::string& Cluster::pin() const { return impl_->family->pin(); }
 const std::vector<std::string>& Cluster::broker_endpoints() const {
   return impl_->family->broker_endpoints();
+}
+
+const std::vector<std::string>& Cluster::business_endpoints() const {
+  return impl_->family->business_endpoints();
+}
+
+std::string Cluster::allow(const std::string& role, const std::string& name) {
+  const std::string file = impl_->data->key(name + "." + std::to_string(secure_random_id()));
+  const auto pair = create_key_pair(file);
+  EXPECT_TRUE(pair) << pair.error().detail;
+  const auto entry = parse_key_entry(role, name, pair->public_key);
+  EXPECT_TRUE(entry) << role << " " << name;
+  impl_->change_keys([&](const std::string& list) { return allow_key(list, *entry); });
+  return file;
+}
+
+void Cluster::revoke(const std::string& key_file) {
+  const auto pair = load_key_pair(key_file);
+  ASSERT_TRUE(pair) << pair.error().detail;
+  impl_->change_keys([&](const std::string& list) {
+    return revoke_key(list, pair->public_key).map([](const KeyEntry&) {});
+  });
 }
 
 Cluster::Rows Cluster::sql(const std::string& statement) {

@@ -27,6 +27,8 @@ struct ClusterOptions {
   unsigned brokers = 2;
   unsigned workers = 2;
   unsigned gateways = 1;
+  // Whether brokers can be reached over tcp, too, encrypted, by those that allow() has let in.
+  bool business = false;
   // "PARLEY_LIMITS_FRAMES_PER_SECOND=0": overrides of their configuration.
   std::vector<std::string> broker_environment = {};
   std::vector<std::string> worker_environment = {};
@@ -63,6 +65,13 @@ class Cluster {
   const std::vector<std::string>& gateways() const;
   const std::string& pin() const;
   const std::vector<std::string>& broker_endpoints() const;
+
+  // -- with ClusterOptions::business. "tcp://127.0.0.1:40124 PUBLICKEY", one a broker.
+  const std::vector<std::string>& business_endpoints() const;
+  // A new pair that brokers let in, as role ("business", "admin" …) under that name; the file it is in.
+  // Returns when every broker that runs has taken the list.
+  std::string allow(const std::string& role, const std::string& name);
+  void revoke(const std::string& key_file);
 
   // -- looking inside
   using Rows = std::vector<std::vector<std::string>>;

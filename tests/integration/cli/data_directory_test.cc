@@ -162,7 +162,8 @@ TEST_F(DataDirectoryTest, ServerKeyThatOthersMayReadIsRefused) {
 
 TEST_F(DataDirectoryTest, UpFileIsReadBackAsItWasWritten) {
   UpFile file{.pid = 7, .state = "running", .gateways = {"127.0.0.1:1"}, .pin = "1:ab",
-              .brokers = {"ipc:///x"}, .database = "d", .redis = "r",
+              .brokers = {"ipc:///x"},
+              .business = {"tcp://h:1 key"}, .database = "d", .redis = "r",
               .processes = {{"worker-1", 8, "running", 2, "/log"}}};
   ASSERT_TRUE(write_up_file(dir_, file));
   EXPECT_EQ(read_up_file(dir_).value(), file);
