@@ -266,7 +266,8 @@ void Broker::lose(Peer& peer, PeerEvent::Kind why) {
   if (peer.worker)
     dispatcher_.remove_worker(peer,
                               left ? Dispatcher::Departure::goodbye : Dispatcher::Departure::death);
-  peers_.remove(peer);
+  const Peer gone = peers_.remove(peer);
+  if (gone.role != Role::worker) dispatcher_.remove_asker(gone);
 }
 
 // -- who lives

@@ -64,6 +64,10 @@ class Dispatcher {
   void drain_worker(Peer& worker);
   void remove_worker(Peer& worker, Departure departure);
 
+  // He is no longer registered, and asks again elsewhere what he still waits for: what no worker has
+  // yet is forgotten, and what a worker has is given to no other.
+  void remove_asker(const Peer& asker);
+
   // Finds what has expired or was kept too long by a live worker. `elapsed`: since the last tick.
   void on_tick(Duration elapsed);
 
@@ -99,6 +103,7 @@ class Dispatcher {
   void expire_due();
   void park(SlabIndex at);
   bool end_if_spent(SlabIndex at);
+  bool forget_if_abandoned(SlabIndex at);
 
   void pump(Peer& worker);
   // Everything of a lane to another worker, in order. `to` null: its requests become orphans.

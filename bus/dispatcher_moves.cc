@@ -66,13 +66,34 @@ bool Dispatcher::end_if_spent(SlabIndex at) {
   return true;
 }
 
+// Requires: it stands in no list but its lane.
+bool Dispatcher::forget_if_abandoned(SlabIndex at) {
+  if (requests_[at].outlives_asker || peers_.asker(requests_.key(at)) != nullptr) return false;
+  ++output_.counters.abandoned;
+  note(FlightPoint::broker_abandoned, at);
+  forget(at);
+  return true;
+}
+
+void Dispatcher::remove_asker(const Peer& asker) {
+  requests_.for_each([&](SlabIndex at) {
+    const RequestId& id = requests_.key(at);
+    if (id.gateway != asker.instance || id.boot != asker.boot) return;
+    if (requests_[at].place == Request::Place::outstanding || requests_[at].outlives_asker) return;
+    take_out(at);
+    forget_if_abandoned(at);
+  });
+}
+
 bool Dispatcher::retry_poison(std::uint64_t ticket) {
   const ParkedRequest* parked = poison_.find(ticket);
   if (parked == nullptr) return false;
   const RequestId id = parked->id;
   const auto envelope = decode_envelope(parked->bytes);
   if (!holds(id)) accept(envelope->header, parked->bytes, options_.retried_poison_ttl);
-  return holds(id) && poison_.drop(ticket);
+  if (!holds(id)) return false;
+  requests_[requests_.find(id)].outlives_asker = true;
+  return poison_.drop(ticket);
 }
 
 // A lane at a draining worker waits until the worker has answered what it holds of it, then moves.
@@ -97,7 +118,8 @@ void Dispatcher::move_lane(SlabIndex lane, Peer* to) {
     }
   }
   lanes_[lane].worker = to;
-  for (const SlabIndex at : moved) place(at);
+  for (const SlabIndex at : moved)
+    if (!forget_if_abandoned(at)) place(at);
 }
 
 void Dispatcher::add_worker(Peer& peer) {
@@ -145,7 +167,8 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
     else
       ++request.deaths;
   }
-  std::erase_if(moved, [this](SlabIndex at) { return end_if_spent(at); });
+  std::erase_if(moved,
+                [this](SlabIndex at) { return end_if_spent(at) || forget_if_abandoned(at); });
   std::ranges::sort(moved, {}, [&](SlabIndex at) { return requests_[at].order; });
   for (const SlabIndex at : moved) lanes_[requests_[at].lane].worker = nullptr;
   for (const SlabIndex at : moved) {

@@ -31,10 +31,9 @@ Peer& Peers::add(Peer peer) {
   return added;
 }
 
-void Peers::remove(Peer& peer) {
+Peer Peers::remove(Peer& peer) {
   by_instance_[static_cast<std::size_t>(peer.key.side)].erase(peer.instance);
-  const PeerKey key = peer.key;  // erase() reads it while it destroys the peer
-  by_key_.erase(key);
+  return std::move(*by_key_.extract(peer.key).mapped());
 }
 
 }  // namespace parley

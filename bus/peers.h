@@ -66,7 +66,7 @@ class Peers {
 
   // Requires: neither its key nor its (side, instance) is there. The reference lasts until remove().
   Peer& add(Peer peer);
-  void remove(Peer& peer);
+  Peer remove(Peer& peer);
 
   std::size_t size() const { return by_key_.size(); }
   template <typename Visit>

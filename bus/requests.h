@@ -43,6 +43,7 @@ struct Request {
   Place place = Place::orphaned;
   std::uint8_t attempts = 0;  // how often it was sent
   std::uint8_t deaths = 0;    // of workers that held it
+  bool outlives_asker = false;  // an operator wants it, whoever asked
   SlabLinks in_place;
   SlabLinks in_lane;
 };

@@ -182,11 +182,12 @@ void Judge::answered_after_healing(const Asked& asked, Errc error) {
 }
 
 // What is older, of the same key of the same gateway, and still waited for took this step before; or it was
-// refused and will be, if the refusal got lost, asked for again out of order.
+// refused and will be, if the refusal got lost, asked for again out of order; or its time is up.
 void Judge::older_first(const Asked& asked, bool Asked::*step, std::string_view rule) {
   for (const Asked* older : lane_of(asked)) {
     if (older->id.number >= asked.id.number) return;
-    require(older->closed || older->refused || older->*step, rule,
+    const bool over = older->closed || older->refused || older->deadline <= universe_.now();
+    require(over || older->*step, rule,
             [&] { return text_of(asked.id) + " overtook " + text_of(older->id); });
   }
 }

@@ -118,6 +118,16 @@ TEST(AdminPoison, IsTriedAgainAsANewRequest) {
   EXPECT_THAT(bus.poison_list().poison(), IsEmpty());
 }
 
+TEST(AdminPoison, ThatIsTriedAgainOutlivesWhoAsked) {
+  AdminBus bus;
+  bus.poison(1, 1);
+  bus.unreachable(AdminBus::gateway_key("g"));
+  EXPECT_EQ(bus.retry(1), 1U);
+  bus.requests_at("w", 4);
+  bus.restart_worker("w", 5);
+  EXPECT_EQ(bus.requests_at("w", 5).size(), 1U) << "the operator wants it";
+}
+
 TEST(AdminPoison, ThatFindsNoRoomIsKept) {
   AdminBus bus({.held_messages_max = 1});
   bus.poison(1, 1);

@@ -179,6 +179,47 @@ void kill_repeatedly(Pair& bus, int deaths) {
   for (int i = 0; i < deaths; ++i) bus.restart_worker("w1", ++bus.lives);
 }
 
+TEST(GatewayDeath, TakesWithItWhatNoWorkerHas) {
+  Pair bus({.messages = 1});
+  bus.register_gateway("other");
+  bus.request(1, 9);
+  bus.request(2, 9);
+  bus.request(3, 5);
+  const RequestId others = BrokerHarness::id(1, "other");
+  bus.give(BrokerHarness::gateway_key("other"),
+           {.verb = verb_send, .key = 9, .id = others, .ttl_ms = 5'000}, "x");
+  bus.unreachable(gateway);
+  EXPECT_EQ(bus.broker.held(), 2U) << "1, which a worker has, and the other gateway's";
+  EXPECT_EQ(bus.counters().abandoned, 2U);
+  bus.take(w1, EnvelopeKind::request);
+  bus.reply("w1", 1);
+  const auto next = bus.take(w1, EnvelopeKind::request);
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].header.id, others);
+}
+
+TEST(GatewayDeath, LetsItsRequestsDieWithTheirWorker) {
+  Pair bus;
+  bus.request(1, 9);
+  bus.unreachable(gateway);
+  bus.unreachable(w1);
+  bus.second();
+  EXPECT_TRUE(bus.requests_at("w2").empty()) << "nobody waits for it";
+  EXPECT_EQ(bus.broker.held(), 0U);
+}
+
+// What it published again must not be overtaken by what this broker still had of it.
+TEST(GatewayDeath, AndReturnKeepsTheOrderOfWhatIsPublishedAgain) {
+  Pair bus;
+  for (std::uint64_t i = 1; i <= 2; ++i) bus.request(i, 9);
+  bus.unreachable(gateway);
+  bus.unreachable(w1);
+  bus.register_gateway("g");
+  for (std::uint64_t i = 1; i <= 3; ++i) bus.request(i, 9);
+  bus.second();
+  EXPECT_EQ(bus.requests_at("w2"), (Numbers{1, 2, 3}));
+}
+
 TEST(Poison, IsParkedAfterThreeDeathsAndAnsweredDefinitely) {
   Pair bus;
   bus.request(1, 9);
