@@ -43,8 +43,9 @@ sim_plant(return_credit_early dispatcher_moves.cc
   worker.held_bytes += bytes;]]
   [[  static_cast<void>(bytes);]])
 
-# A key does not wait for what of it is elsewhere.
-sim_plant(forget_the_lane dispatcher.cc
-  [[lane != no_index ? lanes_[lane].worker : pick(*service, header.key, bytes.size(), nullptr);]]
-  [[pick(*service, header.key, bytes.size(), nullptr);
-  static_cast<void>(lane);]])
+# A slow worker's requests of a key are given to the next in the wrong order.
+sim_plant(move_backwards dispatcher_moves.cc
+  [[  for (const SlabIndex at : moved)
+    if (!forget_if_abandoned(at)) place(at);]]
+  [[  for (auto at = moved.rbegin(); at != moved.rend(); ++at)
+    if (!forget_if_abandoned(*at)) place(*at);]])

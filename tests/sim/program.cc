@@ -36,9 +36,10 @@ void print_violation(std::uint64_t seed, const char* what) {
               static_cast<unsigned long long>(seed));
 }
 
-// A broken invariant of the code under test.
-void on_abort(int) {
-  print_violation(seed_of_this_thread, "an assertion failed (above)");
+// A broken invariant of the code under test, or worse.
+void on_crash(int signal) {
+  print_violation(seed_of_this_thread,
+                  signal == SIGABRT ? "an assertion failed (above)" : "a crash");
   std::printf("sim: 1 violation\n");
   std::fflush(stdout);
   std::_Exit(1);
@@ -107,7 +108,8 @@ int parley::sim::run_program(int argc, char** argv) {
     std::fprintf(stderr, "usage: parley-sim [--seeds N] [--from S] [--verbose] [--command TEXT]\n");
     return 2;
   }
-  std::signal(SIGABRT, on_abort);
+  std::signal(SIGABRT, on_crash);
+  std::signal(SIGSEGV, on_crash);
   log::start("parley-sim", log::Level::error);
   const bool in_order = settings.verbosity == Verbosity::every_step;
   std::vector<Findings> findings(in_order ? 1 : std::max(1U, std::thread::hardware_concurrency()));
