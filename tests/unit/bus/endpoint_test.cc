@@ -12,6 +12,9 @@ TEST(BusEndpoint, OfThisHostNeedsNoKey) {
   const auto endpoint = parse_bus_endpoint("ipc:///run/x", std::nullopt, PlainTcp::refused);
   ASSERT_TRUE(endpoint);
   EXPECT_EQ(*endpoint, BusEndpoint{"ipc:///run/x"});
+  const auto blank = parse_bus_endpoint("ipc:///my data/x", std::nullopt, PlainTcp::refused);
+  ASSERT_TRUE(blank) << blank.error().detail;
+  EXPECT_EQ(*blank, BusEndpoint{"ipc:///my data/x"});
 }
 
 TEST(BusEndpoint, OverTcpCarriesTheBrokersKeyAndOurs) {
