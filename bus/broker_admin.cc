@@ -41,6 +41,7 @@ void describe(const DeliveryState& deliveries, wire::BrokerStatus::Peer& line) {
 
 void describe(const Peer& peer, Instant now, wire::BrokerStatus::Peer& line) {
   line.set_name(peer.name);
+  line.set_boot(peer.boot.value);
   line.set_role(role_number(peer.role));
   line.set_silent_ms(ms_of(now - peer.heard_at));
   line.set_requests(peer.requests);

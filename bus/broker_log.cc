@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bus/curve.h"
 #include "bus/key_list.h"
+#include "proto/trace_text.h"
 
 namespace parley {
 namespace {
@@ -51,7 +52,7 @@ void BrokerLog::write(const ParkedEvent& parked) {
                                {"verb", parked.verb},
                                {"user", parked.user},
                                {"key", parked.key},
-                               {"trace", parked.trace},
+                               {"trace", trace_text(parked.trace)},
                                {"bytes", parked.bytes}});
 }
 

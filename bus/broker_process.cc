@@ -60,9 +60,12 @@ struct BrokerProcess::Impl {
   void read_backlog();
   void tick();
   void drain();
-  void on_event(const PeerEvent& event) { broker_log.write(event, loop.now()); }
+  void on_event(const PeerEvent& event) { broker_log.write(event, now()); }
   void on_event(const ParkedEvent& event) { broker_log.write(event); }
   void on_event(DrainWanted) { drain(); }
+  // Not the loop's time, which stands still for a turn and counts milliseconds: traces would not tell where
+  // theirs was spent.
+  static Instant now() { return monotonic_now(); }
   UvSocket& socket_of(const PeerKey& peer) {
     return *doors[2 * static_cast<std::size_t>(peer.side) +
                   static_cast<std::size_t>(peer.protection)]
@@ -98,7 +101,7 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
     : loop(loop_in),
       options(std::move(options_in)),
       metrics(metrics_in),
-      broker(options.broker, loop.now()),
+      broker(options.broker, now()),
       ticks(loop, [this] { tick(); }),
       unsent(metrics.counter("parley_broker_unsent_total",
                              "envelopes dropped because the receiver does not read")),
@@ -135,7 +138,7 @@ Status BrokerProcess::Impl::admit_by_keys() {
              Gatekeeper::open(loop, context, options.keys->allowed_file,
                               {.on_refused =
                                    [this](const ZapRequest& request) {
-                                     broker_log.write_refused_key(request, loop.now());
+                                     broker_log.write_refused_key(request, now());
                                    },
                                .on_change = [this] { on_keys_changed(); }},
                               metrics));
@@ -178,7 +181,7 @@ void BrokerProcess::Impl::bind_to_loop(Door& door, ZmqSocket socket) {
                          .after_batch =
                              [this] {
                                if (probes_left != probes_per_disconnect) return;
-                               broker.on_disconnect_hint(loop.now());
+                               broker.on_disconnect_hint(now());
                                perform();
                              }});
 }
@@ -203,10 +206,11 @@ bool BrokerProcess::Impl::read_one(const Door& door, ZmqSocket& socket) {
   const Principal* who = sender(door);
   if (who == nullptr) return true;
   const PeerKey from{door.side, std::move(incoming.identity), door.protection};
+  const Instant read_at = now();
   const bool whole = unpack(incoming.bytes, [&](std::string_view bytes) {
-    broker.on_message(from, *who, std::string(bytes), loop.now());
+    broker.on_message(from, *who, std::string(bytes), read_at);
   });
-  if (!whole) broker.on_message(from, *who, {}, loop.now());  // counted as malformed
+  if (!whole) broker.on_message(from, *who, {}, read_at);  // counted as malformed
   return true;
 }
 
@@ -216,7 +220,7 @@ void BrokerProcess::Impl::on_keys_changed() {
         const Principal* now = who.key.empty() ? &who : gatekeeper->find(who.key);
         return now != nullptr && *now == who;
       },
-      loop.now());
+      now());
   perform();
 }
 
@@ -231,7 +235,7 @@ void BrokerProcess::Impl::perform() {
       if (!send(to, envelopes)) gone.push_back(to);
     // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
     if (!gone.empty()) read_backlog();
-    for (const PeerKey& peer : gone) broker.on_unreachable(peer, loop.now());
+    for (const PeerKey& peer : gone) broker.on_unreachable(peer, now());
   }
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
@@ -261,19 +265,19 @@ void BrokerProcess::Impl::tick() {
   if (probes_left > 0) {
     // ZeroMQ may still have taken the first probe for a connection that it was about to give up.
     --probes_left;
-    broker.on_disconnect_hint(loop.now());
+    broker.on_disconnect_hint(now());
   }
   const std::uint64_t stalls = broker.counters().stalls;
-  broker.on_tick(loop.now());
+  broker.on_tick(now());
   if (broker.counters().stalls != stalls) log::warn("broker.stood_still");
-  broker_log.write_suppressed(loop.now());
+  broker_log.write_suppressed(now());
   perform();
   for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
   held.set(static_cast<double>(broker.held()));
   held_bytes.set(static_cast<double>(broker.held_bytes()));
   waiting.set(static_cast<double>(broker.waiting()));
   peers.set(static_cast<double>(broker.peers()));
-  if (is_draining && (broker.is_drained() || loop.now() >= drain_until)) {
+  if (is_draining && (broker.is_drained() || now() >= drain_until)) {
     log::info("broker.stopped", {{"unanswered", broker.held()}});
     loop.stop();
   }
@@ -303,11 +307,11 @@ void BrokerProcess::drain() { impl_->drain(); }
 
 void BrokerProcess::Impl::drain() {
   if (std::exchange(is_draining, true)) return;
-  drain_until = loop.now() + options.drain_limit;
+  drain_until = now() + options.drain_limit;
   // What is sent last must get out: the process ends right after.
   for (const Door& door : doors)
     if (door.socket) door.socket->for_sending().set_linger(goodbye_linger);
-  broker.drain(loop.now());
+  broker.drain(now());
   perform();
 }
 

@@ -91,7 +91,8 @@ Peer* Dispatcher::choose_for(SlabIndex at, const Peer* except) {
 void Dispatcher::refuse(const EnvelopeHeader& header, Errc code) {
   output_.flights.note({header.trace, header.user, now_, FlightPoint::broker_refused, 0,
                         header.verb, static_cast<std::uint16_t>(code)});
-  answer_error(header.id, header.verb, code, services_.of(header.verb, header.target));
+  answer_error(header.id, header.verb, header.trace, code,
+               services_.of(header.verb, header.target));
 }
 
 void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duration ttl) {
@@ -172,7 +173,7 @@ void Dispatcher::give_up(SlabIndex at, Errc code) {
   const Request& request = requests_[at];
   note(code == Errc::retry_later ? FlightPoint::broker_expired : FlightPoint::broker_refused, at,
        static_cast<std::uint16_t>(code));
-  answer_error(requests_.key(at), request.verb, code, request.service);
+  answer_error(requests_.key(at), request.verb, request.trace, code, request.service);
   forget(at);
 }
 
@@ -307,14 +308,15 @@ void Dispatcher::end_grace() {
   });
 }
 
-void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, Errc code,
-                              const Service* service) {
+void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, std::uint64_t trace,
+                              Errc code, const Service* service) {
   const std::uint32_t hint_ms =
       service == nullptr ? options_.retry_hint_ms : service->retry_hint_ms(options_.retry_hint_ms);
   const EnvelopeHeader reply{.kind = EnvelopeKind::reply,
                              .verb = verb,
                              .error = static_cast<std::uint16_t>(code),
                              .id = id,
+                             .trace = trace,
                              .retry_after_ms = is_retryable(code) ? hint_ms : 0};
   pass_on(id, encode(reply, {}));
 }

@@ -115,7 +115,8 @@ class Dispatcher {
   void leave_behind(SlabIndex at);
   void bury_ghost(WorkerState& worker, const RequestId& id);
   void pass_on(const RequestId& id, std::string reply);
-  void answer_error(const RequestId& id, std::uint16_t verb, Errc code, const Service* service);
+  void answer_error(const RequestId& id, std::uint16_t verb, std::uint64_t trace, Errc code,
+                    const Service* service);
   void note(FlightPoint point, SlabIndex at, std::uint16_t error = 0);
 
   const BrokerOptions& options_;

@@ -36,7 +36,7 @@ void Dispatcher::park(SlabIndex at) {
   ++output_.counters.parked;
   ++request.service->poisoned;
   note(FlightPoint::broker_parked, at);
-  answer_error(id, request.verb, Errc::internal, request.service);
+  answer_error(id, request.verb, request.trace, Errc::internal, request.service);
   const std::size_t bytes = request.bytes.size();
   const ParkedRequest& parked = poison_.add({.id = id,
                                              .verb = request.verb,

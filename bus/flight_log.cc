@@ -1,15 +1,12 @@
 #include "bus/flight_log.h"
 
 namespace parley {
-namespace {
 
 std::int64_t wall_clock_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
-
-}  // namespace
 
 void FlightLog::note(FlightPoint point, const EnvelopeHeader& header) {
   if (header.trace == 0) return;

@@ -3,12 +3,17 @@
 // worker before it left its gateway. Thread: its owner's.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "bus/flight_recorder.h"
 #include "proto/envelope.h"
 
 namespace parley {
+
+// Microseconds since 1970 UTC.
+std::int64_t wall_clock_us();
 
 class FlightLog {
  public:

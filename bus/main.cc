@@ -6,6 +6,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "bus/broker_process.h"
+#include "bus/flight_log.h"
 
 namespace {
 
@@ -62,7 +63,7 @@ BrokerProcessOptions options_from(const Settings& s) {
   options.plain_tcp = s.tcp_without_keys ? PlainTcp::allowed : PlainTcp::refused;
   options.gateway_messages_max = static_cast<int>(s.gateway_messages);
   options.drain_limit = std::chrono::seconds(s.drain_s);
-  options.broker.wall_clock_us = [] { return wall_clock_ms() * 1'000; };
+  options.broker.wall_clock_us = wall_clock_us;
   options.broker.boot = BootId{secure_random_id()};
   options.broker.queue_messages_max = s.queue_messages;
   options.broker.queue_bytes_max = s.queue_mib << 20;

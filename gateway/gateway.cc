@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "proto/limits.h"
 #include "proto/route.pb.h"
+#include "proto/trace_text.h"
 
 namespace parley {
 namespace {
@@ -217,7 +218,7 @@ void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
   if (!items) {
     ++counts_.bad_from_bus;
     return log::warn("gateway.bad_delivery",
-                     {{"trace", header.trace}, {"why", items.error().detail}});
+                     {{"trace", trace_text(header.trace)}, {"why", items.error().detail}});
   }
   for (const DeliveryItem& item : *items) {
     const auto notice = notice_info(item.notice);

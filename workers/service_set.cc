@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "proto/trace_text.h"
 #include "workers/batch_plan.h"
 
 namespace parley {
@@ -22,21 +23,24 @@ bool is_our_failure(Errc code) {
 }
 
 // One line for a group, whatever its size: when the database is away, every request fails alike.
-void log_failures(std::uint16_t verb, const std::vector<Result<Answer>>& answers) {
+void log_failures(std::uint16_t verb, const std::vector<const BusRequest*>& requests,
+                  const std::vector<Result<Answer>>& answers) {
   std::size_t failures = 0;
-  const Error* first = nullptr;
-  for (const auto& answer : answers) {
-    if (answer || !is_our_failure(answer.error().code)) continue;
-    if (first == nullptr || first->code != Errc::internal) first = &answer.error();
+  std::optional<std::size_t> worst;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i] || !is_our_failure(answers[i].error().code)) continue;
+    if (!worst || answers[*worst].error().code != Errc::internal) worst = i;
     ++failures;
   }
-  if (first == nullptr) return;
+  if (!worst) return;
+  const Error& error = answers[*worst].error();
   const auto info = verb_info(verb);
-  const auto write = for_the_wire(first->code) == Errc::internal ? log::error : log::warn;
+  const auto write = for_the_wire(error.code) == Errc::internal ? log::error : log::warn;
   write("request.failed", {{"verb", info ? info->name : "?"},
                            {"requests", failures},
-                           {"code", first->code},
-                           {"detail", first->detail}});
+                           {"code", error.code},
+                           {"detail", error.detail},
+                           {"trace", trace_text(requests[*worst]->header.trace)}});
 }
 
 bool has_expired(const Job& job, Instant now) {
@@ -147,7 +151,7 @@ Finished ServiceSet::run_part(std::uint16_t verb, std::vector<Job>& batch, Place
   if (Service* service = service_with(verb)) {
     outcome = service->run(verb, requests, moment);
     count(verb, outcome.answers);
-    log_failures(verb, outcome.answers);
+    log_failures(verb, requests, outcome.answers);
   } else {
     outcome.answers.assign(part.size(), fail(Errc::unsupported, "no such verb"));
   }

@@ -267,6 +267,7 @@ void fill(wire::BrokerStatus::Peer& peer) {
   peer.set_deliveries_dropped(12);
   peer.set_credit_exhausted(13);
   peer.set_encrypted(true);
+  peer.set_boot(0x1112131415161718);
 }
 
 void fill(wire::BrokerStatus::Service& service) {
