@@ -16,11 +16,15 @@
 #include "cli/ask.h"
 #include "cli/chat.h"
 #include "cli/demo.h"
+#include "cli/drain.h"
 #include "cli/migrate.h"
+#include "cli/poison.h"
 #include "cli/send.h"
 #include "cli/server.h"
 #include "cli/server_key.h"
 #include "cli/status.h"
+#include "cli/top.h"
+#include "cli/trace.h"
 #include "cli/up.h"
 
 namespace parley {
@@ -53,29 +57,119 @@ std::function<int()> declare_up(CLI::App& app) {
   };
 }
 
+// Carries `run` out if it was said which brokers are meant.
+std::function<int()> for_brokers(const char* command, const OperatorOptions& who,
+                                 std::function<int()> run) {
+  return [command, &who, run = std::move(run)] {
+    if (!who.data.empty() || !who.brokers.empty()) return run();
+    std::fprintf(stderr, "parley %s: --data or --broker is needed\n", command);
+    return exit_usage;
+  };
+}
+
+CLI::Option* add_brokers(CLI::App& app, OperatorOptions& who) {
+  auto* data = app.add_option("--data", who.data, "Directory of a `parley up`");
+  auto* brokers = app.add_option("--broker", who.brokers, "A broker's endpoint; may be repeated")
+                      ->allow_extra_args(false);
+  app.add_option("--key", who.key_file, "Our pair of keys, for brokers with \"tcp://… KEY\"")
+      ->needs(brokers);
+  data->excludes(brokers);
+  return brokers;
+}
+
 std::function<int()> declare_status(CLI::App& app) {
   const auto options = std::make_shared<StatusOptions>();
   const auto wait_ms = std::make_shared<std::uint64_t>(0);
-  auto* data = app.add_option("--data", options->data, "Directory of a `parley up`");
-  auto* brokers =
-      app.add_option("--broker", options->brokers, "A broker's endpoint; may be repeated")
-          ->allow_extra_args(false);
-  data->excludes(brokers);
-  app.add_option("--key", options->key_file, "Our pair of keys, for brokers with \"tcp://… KEY\"")
-      ->needs(brokers);
+  auto* brokers = add_brokers(app, options->who);
   app.add_flag("--json", options->json, "For programs");
   app.add_option("--peer", options->peers, "With --wait: who must be registered; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--wait", *wait_ms, "Print nothing, wait so long (ms) until all --peer are there")
       ->needs(brokers);
-  return [options, wait_ms] {
+  return for_brokers("status", options->who, [options, wait_ms] {
     options->wait = std::chrono::milliseconds(*wait_ms);
-    if (options->data.empty() && options->brokers.empty()) {
-      std::fputs("parley status: --data or --broker is needed\n", stderr);
-      return exit_usage;
-    }
     return run_status(*options);
-  };
+  });
+}
+
+std::function<int()> declare_top(CLI::App& app) {
+  const auto options = std::make_shared<TopOptions>();
+  const auto seconds = std::make_shared<unsigned>(1);
+  add_brokers(app, options->who);
+  auto* count = app.add_option("--count", options->count, "Stop after so many pictures")
+                    ->check(CLI::Range(1, 1'000'000));
+  app.add_flag_callback("--once", [options] { options->count = 1; }, "One picture, after a second")
+      ->excludes(count);
+  app.add_option("--every", *seconds, "Seconds from one to the next")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  return for_brokers("top", options->who, [options, seconds] {
+    options->every = std::chrono::seconds(*seconds);
+    return run_top(*options);
+  });
+}
+
+std::function<int()> declare_drain(CLI::App& app) {
+  const auto options = std::make_shared<DrainOptions>();
+  const auto wait = std::make_shared<bool>(false);
+  const auto seconds = std::make_shared<unsigned>(60);
+  app.footer(
+      "Under `parley up` what has drained is started again; --wait with --data waits for it.\n"
+      "  for name in worker-1 worker-2 broker-1 broker-2; do\n"
+      "    parley drain $name --wait --data DIR || break\n"
+      "  done\n"
+      "is a rolling restart that users do not notice. Elsewhere what has drained stays away.");
+  add_brokers(app, options->who);
+  app.add_option("name", options->name, "A worker, gateway, business system or broker")->required();
+  app.add_flag_callback(
+      "--force", [options] { options->last_one = DrainOptions::LastOne::drain; },
+      "Even the last worker of a service, the last gateway, the last broker");
+  app.add_flag("--wait", *wait, "Return when it has ended (and is back)");
+  app.add_option("--timeout", *seconds, "With --wait: seconds at most")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  return for_brokers("drain", options->who, [options, wait, seconds] {
+    if (*wait) options->wait = std::chrono::seconds(*seconds);
+    return run_drain(*options);
+  });
+}
+
+void declare_poison_action(CLI::App& parent, const std::shared_ptr<PoisonOptions>& options,
+                           PoisonOptions::What what, const char* name, const char* purpose) {
+  CLI::App& app = *parent.add_subcommand(name, purpose);
+  add_brokers(app, options->who);
+  app.callback([options, what] { options->what = what; });
+  if (what == PoisonOptions::What::list) return;
+  auto* which = app.add_option_group("which")->require_option(1);
+  which->add_option("ticket", options->tickets, "BROKER:NUMBER, as `list` shows them");
+  which->add_flag_callback("--all", [options] { options->tickets.clear(); }, "Every one");
+}
+
+std::function<int()> declare_poison(CLI::App& app) {
+  const auto options = std::make_shared<PoisonOptions>();
+  app.require_subcommand(1);
+  using What = PoisonOptions::What;
+  declare_poison_action(app, options, What::list, "list", "Say which requests are set aside");
+  declare_poison_action(app, options, What::retry, "retry",
+                        "Have them carried out once more; their senders have stopped waiting");
+  declare_poison_action(app, options, What::drop, "drop", "Forget them");
+  return for_brokers("poison", options->who, [options] { return run_poison(*options); });
+}
+
+std::function<int()> declare_trace(CLI::App& app) {
+  const auto options = std::make_shared<TraceOptions>();
+  app.footer(
+      "Log lines about requests carry their trace; --user finds the others. Gateways, brokers and\n"
+      "workers remember the last 16,384 events each. Several machines' times are as good as their\n"
+      "clocks.");
+  add_brokers(app, options->who);
+  auto* which = app.add_option_group("which")->require_option(1);
+  which->add_option("trace", options->trace, "16 hex digits: what happened to that request");
+  which->add_option("--user", options->user, "A name or number: his latest requests");
+  app.add_option("--last", options->last, "With --user: how many")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  return for_brokers("trace", options->who, [options] { return run_trace(*options); });
 }
 
 void add_account(CLI::App& app, AccountOptions& account) {
@@ -280,6 +374,10 @@ constexpr Command commands[] = {
     {"send", "Send one message", declare_send, Shown::yes},
     {"ask", "Ask a service of the company's own", declare_ask, Shown::yes},
     {"status", "Say who serves what and how much waits", declare_status, Shown::yes},
+    {"top", "The same as it changes, what is wrong first", declare_top, Shown::yes},
+    {"drain", "Let a process finish what it has and end", declare_drain, Shown::yes},
+    {"poison", "List, retry or drop requests that workers died of", declare_poison, Shown::yes},
+    {"trace", "Tell what happened to a request", declare_trace, Shown::yes},
     {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
     {"key", "Make and list keys, of servers and of the bus", declare_key, Shown::yes},
     {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::no},

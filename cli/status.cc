@@ -1,14 +1,11 @@
 #include "cli/status.h"
 
 #include <poll.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cstdio>
 
 #include "base/process.h"
-#include "bus/admin_client.h"
-#include "cli/status_report.h"
 #include "cli/up_file.h"
 
 namespace parley {
@@ -17,17 +14,10 @@ namespace {
 constexpr Duration answer_limit = 2s;
 constexpr Duration ask_again_after = 20ms;
 
-std::vector<BrokerAnswer> ask_all(const Endpoints& brokers, Duration limit) {
-  std::vector<BrokerAnswer> answers;
-  for (const BusEndpoint& broker : brokers)
-    answers.push_back({broker.address, ask_status(broker, limit)});
-  return answers;
-}
-
-int wait_for_peers(const StatusOptions& options, const Endpoints& brokers) {
+int wait_for_peers(const Endpoints& brokers, const StatusOptions& options) {
   const Instant deadline = monotonic_now() + options.wait;
   while (true) {
-    const auto missing = missing_peers(ask_all(brokers, 500ms), options.peers);
+    const auto missing = missing_peers(ask_brokers(brokers, 500ms), options.peers);
     if (missing.empty()) return exit_ok;
     if (monotonic_now() > deadline) {
       std::fprintf(stderr, "parley status: not registered with every broker:");
@@ -50,8 +40,8 @@ void print_processes(const UpFile& file) {
   std::printf("\n");
 }
 
-int print_status(const StatusOptions& options, const Endpoints& brokers) {
-  const auto answers = ask_all(brokers, answer_limit);
+int print_status(const Endpoints& brokers, const StatusOptions& options) {
+  const auto answers = ask_brokers(brokers, answer_limit);
   std::fputs((options.json ? status_json(answers) : status_table(answers)).c_str(), stdout);
   return std::all_of(answers.begin(), answers.end(),
                      [](const BrokerAnswer& answer) { return answer.status.has_value(); })
@@ -59,31 +49,23 @@ int print_status(const StatusOptions& options, const Endpoints& brokers) {
              : exit_runtime;
 }
 
-int run_with(const StatusOptions& options, const std::vector<std::string>& brokers) {
-  const auto endpoints = load_bus_endpoints(
-      {.brokers = brokers, .key_file = options.key_file, .tcp_without_keys = true});
-  if (!endpoints) {
-    std::fprintf(stderr, "parley status: %s\n", endpoints.error().detail.c_str());
-    return exit_config;
-  }
-  return options.wait > Duration::zero() ? wait_for_peers(options, *endpoints)
-                                         : print_status(options, *endpoints);
-}
-
 }  // namespace
 
+std::vector<BrokerAnswer> ask_brokers(const Endpoints& endpoints, Duration limit) {
+  auto statuses = ask_status(endpoints, limit);
+  std::vector<BrokerAnswer> answers;
+  for (std::size_t i = 0; i < endpoints.size(); ++i)
+    answers.push_back({endpoints[i].address, std::move(statuses[i])});
+  return answers;
+}
+
 int run_status(const StatusOptions& options) {
-  if (!options.brokers.empty()) return run_with(options, options.brokers);
-  const auto file = read_up_file(options.data);
-  // A killed `parley up` could not say goodbye.
-  const bool runs = file && file->pid != 0 && kill(file->pid, 0) == 0;
-  if (!runs) {
-    std::fprintf(stderr, "parley status: %s\n",
-                 file ? ("nothing runs in " + options.data).c_str() : file.error().detail.c_str());
-    return exit_runtime;
-  }
-  if (!options.json) print_processes(*file);
-  return run_with(options, file->brokers);
+  const auto brokers = brokers_of(options.who);
+  if (!brokers) return complain("status", brokers.error());
+  if (options.wait > Duration::zero()) return wait_for_peers(*brokers, options);
+  if (!options.json && options.who.brokers.empty())
+    if (const auto file = read_up_file(options.who.data)) print_processes(*file);
+  return print_status(*brokers, options);
 }
 
 }  // namespace parley

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cli/operator_options.h"
+#include "cli/status_report.h"
 
 namespace parley {
 
 struct StatusOptions {
-  std::string data;                  // of `parley up`; or
-  std::vector<std::string> brokers;  // endpoints (bus/endpoint.h)
-  std::string key_file;              // our pair of keys, for encrypted ones
+  OperatorOptions who;
   bool json = false;
   // Prints nothing, but waits until all these are registered with every broker.
   std::vector<std::string> peers;
@@ -20,5 +20,8 @@ struct StatusOptions {
 
 // Exit code: 0 all brokers answered (and know all peers), 1 otherwise.
 int run_status(const StatusOptions& options);
+
+// Asks all brokers at once.
+std::vector<BrokerAnswer> ask_brokers(const Endpoints& endpoints, Duration limit);
 
 }  // namespace parley

@@ -5,58 +5,55 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/report_text.h"
+
 namespace parley {
 namespace {
 
 using wire::BrokerStatus;
 
-const char* role_name(wire::PeerRole role) {
-  switch (role) {
-    case wire::PEER_ROLE_GATEWAY: return "gateway";
-    case wire::PEER_ROLE_WORKER: return "worker";
-    default: return "?";
-  }
-}
-
-std::string duration_text(std::uint64_t ms) {
-  const std::uint64_t s = ms / 1000;
-  if (s < 60) return fmt::format("{} s", s);
-  if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
-  return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  if (bytes < 10'000) return fmt::format("{} B", bytes);
-  if (bytes < 10'000'000) return fmt::format("{} KiB", bytes >> 10);
-  return fmt::format("{} MiB", bytes >> 20);
-}
-
-std::string services_of(const BrokerStatus::Peer& peer) {
-  std::string text;
-  for (const std::string& service : peer.services()) text += (text.empty() ? "" : " ") + service;
-  return text;
+std::string heading(const BrokerStatus& status) {
+  return fmt::format("{}{}, up for {}; holds {} ({}), {} as poison, {} late answers\n",
+                     status.name(), status.draining() ? " (draining)" : "",
+                     duration_text(status.uptime_ms()),
+                     counted(status.held(), "request"), bytes_text(status.held_bytes()),
+                     status.parked(), status.late_replies());
 }
 
 void add_services(const BrokerStatus& status, std::string& out) {
-  out += fmt::format("  {:<12}{:>8}{:>8}{:>10}{:>12}{:>8}{:>13}{:>10}\n", "service", "workers",
-                     "queued", "bytes", "requests", "busy", "redelivered", "poisoned");
+  constexpr auto line = "  {:<14}{:>8}{:>9}{:>9}{:>11}{:>11}{:>7}{:>8}{:>13}{:>10}{:>10}\n";
+  out += fmt::format(line, "service", "workers", "queued", "bytes", "requests", "answered", "busy",
+                     "waited", "redelivered", "poisoned", "hint");
   for (const auto& s : status.services())
-    out += fmt::format("  {:<12}{:>8}{:>8}{:>10}{:>12}{:>8}{:>13}{:>10}\n", s.name(), s.workers(),
-                       s.queued(), bytes_text(s.queued_bytes()), s.requests(), s.busy(),
-                       s.redelivered(), s.poisoned());
+    out += fmt::format(line, s.name(), s.workers(), s.queued(), bytes_text(s.queued_bytes()),
+                       s.requests(), s.answered(), s.busy(), s.credit_exhausted(), s.redelivered(),
+                       s.poisoned(), fmt::format("{} ms", s.retry_hint_ms()));
+}
+
+// "5/1024": how much of a window is used.
+std::string used(std::uint64_t messages, std::uint64_t window) {
+  return window == 0 ? "-" : fmt::format("{}/{}", messages, window);
+}
+
+std::string remarks(const BrokerStatus::Peer& peer) {
+  std::string text;
+  for (const std::string& service : peer.services()) text += (text.empty() ? "  " : " ") + service;
+  if (peer.encrypted()) text += " (encrypted)";
+  if (peer.draining()) text += " (draining)";
+  return text;
 }
 
 void add_peers(const BrokerStatus& status, std::string& out) {
-  out += fmt::format("  {:<12}{:<9}{:>12}{:>13}{:>10}{:>12}{:>11}  {}\n", "peer", "role",
-                     "unanswered", "credit", "bytes", "requests", "silent", "serves");
-  for (const auto& p : status.peers()) {
-    const bool worker = p.role() == wire::PEER_ROLE_WORKER;
-    out += fmt::format("  {:<12}{:<9}{:>12}{:>13}{:>10}{:>12}{:>8} ms  {}{}\n", p.name(),
-                       role_name(p.role()), p.outstanding_messages(),
-                       worker ? fmt::format("{} msg", p.credit_messages()) : "-",
-                       worker ? bytes_text(p.credit_bytes()) : "", p.requests(), p.silent_ms(),
-                       services_of(p), p.draining() ? " (draining)" : "");
-  }
+  constexpr auto line = "  {:<14}{:<9}{:>12}{:>9}{:>9}{:>11}{:>12}{:>13}{:>9}{:>9}{:>10}{}\n";
+  out += fmt::format(line, "peer", "role", "unanswered", "bytes", "waiting", "requests",
+                     "deliveries", "undelivered", "waiting", "dropped", "silent", "  serves");
+  for (const auto& p : status.peers())
+    out += fmt::format(line, p.name(), role_name(p.role()),
+                       used(p.outstanding_messages(), p.credit_messages()),
+                       bytes_text(p.outstanding_bytes()), p.waiting(), p.requests(),
+                       p.deliveries(), used(p.undelivered_messages(), p.delivery_messages()),
+                       p.deliveries_waiting(), p.deliveries_dropped(),
+                       fmt::format("{} ms", p.silent_ms()), remarks(p));
 }
 
 nlohmann::json json_of(const BrokerStatus::Peer& p) {
@@ -67,16 +64,32 @@ nlohmann::json json_of(const BrokerStatus::Peer& p) {
           {"outstanding_bytes", p.outstanding_bytes()},
           {"credit_messages", p.credit_messages()},
           {"credit_bytes", p.credit_bytes()},
+          {"waiting", p.waiting()},
+          {"credit_exhausted", p.credit_exhausted()},
+          {"requests", p.requests()},
+          {"deliveries", p.deliveries()},
+          {"undelivered_messages", p.undelivered_messages()},
+          {"delivery_messages", p.delivery_messages()},
+          {"deliveries_waiting", p.deliveries_waiting()},
+          {"deliveries_dropped", p.deliveries_dropped()},
           {"silent_ms", p.silent_ms()},
           {"draining", p.draining()},
-          {"requests", p.requests()}};
+          {"encrypted", p.encrypted()},
+          {"boot", fmt::format("{:016x}", p.boot())}};
 }
 
 nlohmann::json json_of(const BrokerStatus::Service& s) {
-  return {{"name", s.name()},         {"workers", s.workers()},
-          {"queued", s.queued()},     {"queued_bytes", s.queued_bytes()},
-          {"requests", s.requests()}, {"busy", s.busy()},
-          {"redelivered", s.redelivered()}, {"poisoned", s.poisoned()}};
+  return {{"name", s.name()},
+          {"workers", s.workers()},
+          {"queued", s.queued()},
+          {"queued_bytes", s.queued_bytes()},
+          {"requests", s.requests()},
+          {"answered", s.answered()},
+          {"busy", s.busy()},
+          {"credit_exhausted", s.credit_exhausted()},
+          {"redelivered", s.redelivered()},
+          {"poisoned", s.poisoned()},
+          {"retry_hint_ms", s.retry_hint_ms()}};
 }
 
 nlohmann::json json_of(const BrokerAnswer& answer) {
@@ -85,13 +98,19 @@ nlohmann::json json_of(const BrokerAnswer& answer) {
     out["error"] = answer.status.error().detail;
     return out;
   }
-  out["name"] = answer.status->name();
-  out["uptime_ms"] = answer.status->uptime_ms();
-  out["late_replies"] = answer.status->late_replies();
+  const BrokerStatus& status = *answer.status;
+  out["name"] = status.name();
+  out["boot"] = fmt::format("{:016x}", status.boot());
+  out["uptime_ms"] = status.uptime_ms();
+  out["draining"] = status.draining();
+  out["held"] = status.held();
+  out["held_bytes"] = status.held_bytes();
+  out["parked"] = status.parked();
+  out["late_replies"] = status.late_replies();
   out["services"] = nlohmann::json::array();
-  for (const auto& service : answer.status->services()) out["services"].push_back(json_of(service));
+  for (const auto& service : status.services()) out["services"].push_back(json_of(service));
   out["peers"] = nlohmann::json::array();
-  for (const auto& peer : answer.status->peers()) out["peers"].push_back(json_of(peer));
+  for (const auto& peer : status.peers()) out["peers"].push_back(json_of(peer));
   return out;
 }
 
@@ -102,14 +121,12 @@ std::string status_table(const std::vector<BrokerAnswer>& answers) {
   for (const BrokerAnswer& answer : answers) {
     if (!out.empty()) out += '\n';
     if (!answer.status) {
-      out += fmt::format("{}: {}\n", answer.endpoint, answer.status.error().detail);
+      out += answer.status.error().detail + "\n";
       continue;
     }
-    const BrokerStatus& status = *answer.status;
-    out += fmt::format("{}, up for {}, {} late answers\n", status.name(),
-                       duration_text(status.uptime_ms()), status.late_replies());
-    add_services(status, out);
-    add_peers(status, out);
+    out += heading(*answer.status);
+    add_services(*answer.status, out);
+    add_peers(*answer.status, out);
   }
   return out;
 }

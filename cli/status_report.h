@@ -16,7 +16,8 @@ struct BrokerAnswer {
 
 // One block a broker: its services, then its peers. A broker that did not answer has a line that says so.
 std::string status_table(const std::vector<BrokerAnswer>& answers);
-// {"brokers":[{"endpoint":…,"name":…,"services":[…],"peers":[…]} or {"endpoint":…,"error":…}]}
+// {"brokers":[{"endpoint":…,"name":…,"services":[…],"peers":[…]} or {"endpoint":…,"error":…}]}, with every
+// field of wire::BrokerStatus.
 std::string status_json(const std::vector<BrokerAnswer>& answers);
 // Those of `peers` that some broker did not answer for or does not know, or knows as draining.
 std::vector<std::string> missing_peers(const std::vector<BrokerAnswer>& answers,

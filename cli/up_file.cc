@@ -1,5 +1,7 @@
 #include "cli/up_file.h"
 
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/data_directory.h"
@@ -31,5 +33,7 @@ Result<UpFile> read_up_file(const std::string& data) {
     return fail(Errc::bad_request, path_in(data) + ": " + e.what());
   }
 }
+
+bool is_running(const UpFile& file) { return file.pid != 0 && kill(file.pid, 0) == 0; }
 
 }  // namespace parley

@@ -33,5 +33,7 @@ struct UpFile {
 Status write_up_file(const std::string& data, const UpFile& file);
 // not_found: nobody ever ran `parley up` there. bad_request: it is not what we write.
 Result<UpFile> read_up_file(const std::string& data);
+// Whether that `parley up` still lives: one that was killed could not say goodbye.
+bool is_running(const UpFile& file);
 
 }  // namespace parley

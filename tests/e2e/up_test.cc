@@ -119,6 +119,40 @@ TEST_F(UpTest, WhatDiesIsStartedAgain) {
   EXPECT_TRUE(program.wait(up_limit).ok());
 }
 
+TEST_F(UpTest, WhatDrainsIsStartedAgain) {
+  RunningProgram program(up());
+  ASSERT_TRUE(program.says("Parley runs", up_limit)) << program.output();
+  for (const char* name : {"worker-1", "gateway-1", "broker-1"}) {
+    const pid_t before = pid_of(name);
+    const Ran drained =
+        run_program({"parley", "drain", "--data", data_, name, "--force", "--wait"});
+    EXPECT_EQ(drained.code, 0) << drained.output;
+    EXPECT_THAT(drained.output, HasSubstr(std::string(name) + " is back\n"));
+    EXPECT_TRUE(program.says(std::string(name) + " ended (exit code 0); started again", 5s))
+        << program.output();
+    EXPECT_NE(pid_of(name), before);
+  }
+  program.process().signal(SIGTERM);
+  EXPECT_TRUE(program.wait(up_limit).ok());
+}
+
+TEST_F(UpTest, RequestsOfAUserAreFoundByHisName) {
+  RunningProgram program(up());
+  ASSERT_TRUE(program.says("Parley runs", up_limit)) << program.output();
+  World world(file().gateways, file().pin);
+  Device alice(world, "alice");
+  ASSERT_TRUE(alice.sign_up());
+  const Ran found = run_program({"parley", "trace", "--data", data_, "--user", "alice"});
+  EXPECT_EQ(found.code, 0);
+  EXPECT_THAT(found.output, HasSubstr(" login.password "));
+  const Ran nobody = run_program({"parley", "trace", "--data", data_, "--user", "bob"});
+  EXPECT_EQ(nobody.code, exit_runtime);
+  EXPECT_THAT(nobody.output, HasSubstr("there is no user bob"));
+  alice.switch_off();
+  program.process().signal(SIGTERM);
+  EXPECT_TRUE(program.wait(up_limit).ok());
+}
+
 TEST_F(UpTest, KilledItLeavesNothingBehindAndNothingInTheWay) {
   {
     RunningProgram program(up());
