@@ -164,6 +164,9 @@ Status BrokerProcess::Impl::open(Door& door, const std::vector<std::string>& end
     if (is_tcp(endpoint) && !is_encrypted)
       log::warn("broker.unprotected_address", {{"endpoint", endpoint}});
     bound[static_cast<std::size_t>(door.side)].push_back(socket->bound_endpoint());
+    log::info("broker.listening",
+              {{"endpoint", socket->bound_endpoint()},
+               {"side", door.side == Side::workers ? "workers" : "gateways"}});
   }
   if (socket) bind_to_loop(door, *std::move(socket));
   return {};
