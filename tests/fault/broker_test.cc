@@ -7,10 +7,9 @@ namespace {
 
 TEST(BrokerCrash, OnceASecondLosesAndRepeatsNothingAndIsNotNoticed) {
   constexpr Duration pace = 1s;
-  FaultRunOptions options{
-      .cluster = busy_cluster(),
-      .nemesis = kill_at_random({"broker-1", "broker-2"}, pace, fault_length()),
-      .faults_min = static_cast<std::size_t>(fault_length() / pace) * 4 / 5};
+  FaultRunOptions options{.cluster = busy_cluster(),
+                          .nemesis = kill_at_random({"broker-1", "broker-2"}, pace, fault_length()),
+                          .faults_min = static_cast<std::size_t>(fault_length() / pace) * 4 / 5};
   options.cluster.brokers = 2;
   const FaultRun run = run_with_faults(options);
   expect_unnoticed(run);

@@ -1,5 +1,5 @@
-// `kill -9` of workers under load: nobody may notice, and nothing may be lost (DESIGN §1, promises 1,
-// 2, 3 and 6).
+// `kill -9` of workers under load: nobody may notice, and nothing may be lost (DESIGN §1, promises
+// 1, 2, 3 and 6).
 #include "tests/fault/fault_run.h"
 
 namespace parley::test {

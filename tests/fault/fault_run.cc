@@ -90,10 +90,9 @@ FaultRun run_with_faults(const FaultRunOptions& options) {
   run.acks = chat.acks();
   run.fault_cost = acks_that_met_a_fault(chat.history());
   const double seconds = std::chrono::duration<double>(chat.ran()).count();
-  run.verdict =
-      judge(chat.history(),
-            {.acked = static_cast<std::size_t>(seconds * options.acked_per_second_min),
-             .effective_faults = options.faults_min});
+  run.verdict = judge(chat.history(),
+                      {.acked = static_cast<std::size_t>(seconds * options.acked_per_second_min),
+                       .effective_faults = options.faults_min});
   report(run, chat);
   return run;
 }

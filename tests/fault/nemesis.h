@@ -1,5 +1,5 @@
-// What breaks a cluster on purpose: a script in a thread of its own, beside the workload. Each fault
-// is recorded with the proof that it took hold.
+// What breaks a cluster on purpose: a script in a thread of its own, beside the workload. Each
+// fault is recorded with the proof that it took hold.
 //
 //   Nemesis nemesis(cluster, [](Nemesis& now, Cluster&) {
 //     now.kill("worker-1");
@@ -38,12 +38,12 @@ class Nemesis {
   void wait(Duration length);
   // kill -9, and started again at once. Proof: the process ids.
   void kill(const std::string& name);
-  // SIGSTOP, and SIGCONT when `length` has passed. Proof: what `evidence` counts, before it and (some
-  // seconds) after it.
+  // SIGSTOP, and SIGCONT when `length` has passed. Proof: what `evidence` counts, before it and
+  // (some seconds) after it.
   using Evidence = std::function<std::int64_t()>;
   void pause(const std::string& name, Duration length, const Evidence& evidence);
-  // SIGTERM; when it has ended it is started again, and waited for until all are registered with all.
-  // Fails the test if that took longer than a drain may. Proof: the process ids.
+  // SIGTERM; when it has ended it is started again, and waited for until all are registered with
+  // all. Fails the test if that took longer than a drain may. Proof: the process ids.
   void restart(const std::string& name);
   // Until everybody is registered with every broker.
   void wait_ready();

@@ -115,8 +115,8 @@ void BrokerModel::note_reply(Life& life, const EnvelopeHeader& header) {
 
 void BrokerModel::note_delivery(const EnvelopeHeader& header) {
   for (auto& [key, life] : lives_) {
-    const bool is_meant = header.id.gateway ? life.instance == header.id.gateway
-                                            : life.role == Role::gateway;
+    const bool is_meant =
+        header.id.gateway ? life.instance == header.id.gateway : life.role == Role::gateway;
     if (life.role != Role::worker && is_meant && life.window_messages > 0)
       life.due.push_back(given_->bytes);
   }
@@ -142,13 +142,14 @@ void BrokerModel::note_admin() {
 void BrokerModel::check(Instant now) {
   const auto actions = broker_.take_actions();
   const auto events = broker_.take_events();
-  // A life that ends in this step may have been sent something before; one that begins may be, after.
+  // A life that ends in this step may have been sent something before; one that begins may be,
+  // after.
   for (const BrokerEvent& event : events) {
     const auto* peer = std::get_if<PeerEvent>(&event);
     if (const auto* parked = std::get_if<ParkedEvent>(&event)) parked_[parked->ticket] = parked->id;
     if (peer == nullptr) continue;
-    const bool made_way = peer->kind == PeerEvent::Kind::replaced ||
-                          peer->kind == PeerEvent::Kind::impostor;
+    const bool made_way =
+        peer->kind == PeerEvent::Kind::replaced || peer->kind == PeerEvent::Kind::impostor;
     if (made_way) end(peer->role, peer->name);
     if (peer->kind == PeerEvent::Kind::registered) check_registered(*peer);
   }
@@ -296,9 +297,9 @@ void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes) {
   PARLEY_ASSERT(header.id.gateway == asker.instance && header.id.boot == asker.boot);
   const auto open = open_.find(header.id);
   PARLEY_ASSERT(open != open_.end());
-  const bool is_forwarded =
-      given_ && given_->header && given_->header->kind == EnvelopeKind::reply &&
-      given_->header->id == header.id && given_->answers_open;
+  const bool is_forwarded = given_ && given_->header &&
+                            given_->header->kind == EnvelopeKind::reply &&
+                            given_->header->id == header.id && given_->answers_open;
   if (is_forwarded) {
     check_forwarded(bytes);
   } else {

@@ -1,14 +1,19 @@
-// What must hold of a broker, whatever its peers say and whenever: a model that is told each input, reads what
-// the broker does, and aborts when that breaks a promise. It knows nothing of how the broker chooses.
+// What must hold of a broker, whatever its peers say and whenever: a model that is told each input,
+// reads what the broker does, and aborts when that breaks a promise. It knows nothing of how the
+// broker chooses.
 //
 //  - a registration has a role and a name that its principal may have; one life per name
-//  - bytes that are no envelope, and whoever is not registered, cause nothing but an answer to themselves
-//  - a request reaches a worker that offers its service, as it was given, within its time; the worker never
+//  - bytes that are no envelope, and whoever is not registered, cause nothing but an answer to
+//  themselves
+//  - a request reaches a worker that offers its service, as it was given, within its time; the
+//  worker never
 //    holds more than its credit
-//  - when a request is sent, every older open one of its (service, key) has been sent to the same worker
-//  - a request is answered at most once per acceptance, to the life that asked: by the very bytes of the worker
-//    that it was sent to last (of what a business system answers: by what it may say), or by an error of the
-//    broker's own; who his asker is, a business system does not choose
+//  - when a request is sent, every older open one of its (service, key) has been sent to the same
+//  worker
+//  - a request is answered at most once per acceptance, to the life that asked: by the very bytes
+//  of the worker
+//    that it was sent to last (of what a business system answers: by what it may say), or by an
+//    error of the broker's own; who his asker is, a business system does not choose
 //  - deliveries arrive as they were given, in order, and never more than the receiver's window
 //  - `internal` only after the last attempt, and one last attempt at a time per worker
 //  - what a broker says of its peers' credit is what they hold
@@ -33,8 +38,7 @@ namespace parley::fuzz {
 
 class BrokerModel {
  public:
-  BrokerModel(Broker& broker, const BrokerOptions& options)
-      : broker_(broker), options_(options) {}
+  BrokerModel(Broker& broker, const BrokerOptions& options) : broker_(broker), options_(options) {}
 
   // Hands it to the broker, and checks what that does.
   void give(const PeerKey& from, const Principal& who, const std::string& bytes, Instant now);

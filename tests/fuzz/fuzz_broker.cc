@@ -1,7 +1,8 @@
-// A broker and some peers, good and bad: the input is a script of what they say, of time and of failures.
-// broker_model.h says what must hold.
+// A broker and some peers, good and bad: the input is a script of what they say, of time and of
+// failures. broker_model.h says what must hold.
 //
-// Input: steps, each a byte that says what (below), one that says who, and what else the step needs.
+// Input: steps, each a byte that says what (below), one that says who, and what else the step
+// needs.
 #include <array>
 
 #include "bus/batch.h"
@@ -95,7 +96,7 @@ class Script {
     const std::uint8_t odd = byte();
     wire::RegisterPeer body;
     const bool is_worker = who.key.side == Side::workers;
-    body.set_role(is_worker                           ? wire::PEER_ROLE_WORKER
+    body.set_role(is_worker                          ? wire::PEER_ROLE_WORKER
                   : who.who.roles.has(Role::gateway) ? wire::PEER_ROLE_GATEWAY
                                                      : wire::PEER_ROLE_BUSINESS);
     if (odd % 8 == 1) body.set_role(static_cast<wire::PeerRole>(byte() % 6));
@@ -195,8 +196,8 @@ class Script {
       case 3: request.mutable_poison_drop()->add_tickets(byte() % 4); break;
       default: request.mutable_trace()->set_user(7);
     }
-    give(who, encode({.kind = EnvelopeKind::admin, .id = {.number = 1}},
-                     request.SerializeAsString()));
+    give(who,
+         encode({.kind = EnvelopeKind::admin, .id = {.number = 1}}, request.SerializeAsString()));
   }
 
   void fail_someone() {

@@ -1,0 +1,227 @@
+// Messages of another shape, envelopes that make no sense, and what a peer may not say (RELIABILITY
+// §4.3).
+#include "proto/limits.h"
+#include "tests/integration/bus/bad_input/besieged_broker.h"
+
+namespace parley::test {
+namespace {
+
+class BadEnvelopes : public BadInput {
+ protected:
+  void SetUp() override {
+    BadInput::SetUp();
+    gateway = std::make_unique<RawPeer>(broker().files(Side::gateways));
+    worker = std::make_unique<RawPeer>(broker().files(Side::workers));
+    asker.boot = secure_random_id();
+    ASSERT_TRUE(worker->is_registered_as(worker_named("worker-1", secure_random_id())));
+    ASSERT_TRUE(gateway->is_registered_as(asker));
+  }
+  void TearDown() override {
+    gateway.reset();
+    worker.reset();
+    BadInput::TearDown();
+  }
+  // Both still are who they are, and are served.
+  void expect_still_served() { expect_exchange(*gateway, asker, *worker, ++number); }
+  // What the gateway asked is answered with this, and nobody else was asked.
+  void expect_error(const EnvelopeHeader& question, Errc error) {
+    ASSERT_TRUE(gateway->send(question, "body"));
+    const auto answer = gateway->expect(EnvelopeKind::reply);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->header.id, question.id);
+    EXPECT_EQ(answer->header.error, number_of(error));
+    EXPECT_TRUE(answer->body.empty());
+  }
+
+  Registration asker = gateway_named("gateway-1");
+  std::unique_ptr<RawPeer> gateway;
+  std::unique_ptr<RawPeer> worker;
+  std::uint64_t number = 1'000;
+};
+
+std::string batch_of(const std::vector<std::string>& envelopes) {
+  std::string body;
+  for (const std::string& one : envelopes) {
+    const auto size = static_cast<std::uint32_t>(one.size());
+    body.append(reinterpret_cast<const char*>(&size), sizeof size).append(one);
+  }
+  return encode({.kind = EnvelopeKind::batch}, body);
+}
+
+std::string changed(std::string bytes, std::size_t at, int value) {
+  bytes[at] = static_cast<char>(value);
+  return bytes;
+}
+
+TEST_F(BadEnvelopes, OfAnotherShapeAreDroppedAndCounted) {
+  const std::string ping = encode({.kind = EnvelopeKind::ping}, {});
+  const std::string batch = batch_of({ping, ping});
+  struct Row {
+    const char* what;
+    std::vector<std::string> frames;
+  };
+  const std::vector<Row> rows{
+      {"an empty frame", {""}},
+      {"a delimiter, as REQ sends it", {"", ping}},
+      {"an envelope with a frame behind it", {ping, "more"}},
+      {"1,000 frames", std::vector<std::string>(1'000, ping)},
+      {"1,000 empty frames", std::vector<std::string>(1'000)},
+      {"one byte", {"\x01"}},
+      {"a byte less than a header", {ping.substr(1)}},
+      {"version 0", {changed(ping, 0, 0)}},
+      {"version 2", {changed(ping, 0, 2)}},
+      {"kind 0", {changed(ping, 1, 0)}},
+      {"kind 200", {changed(ping, 1, 200)}},
+      {"a batch that is cut off", {batch.substr(0, batch.size() - 1)}},
+      {"a batch in a batch", {batch_of({batch})}},
+      {"a batch that claims more", {changed(batch, limits::envelope_header_bytes + 3, 0x7f)}},
+      {"a batch of nothings", {batch_of({""})}},
+      {"text", {"GET /metrics HTTP/1.1\r\n\r\n"}},
+      {"zeros", {std::string(1'000, '\0')}},
+      {"ones", {std::string(1'000, '\xff')}}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    const double before = broker().counter("malformed");
+    for (RawPeer* peer : {gateway.get(), worker.get()}) ASSERT_TRUE(peer->send(row.frames));
+    EXPECT_TRUE(eventually(5s, [&] { return broker().counter("malformed") >= before + 2; }));
+    expect_still_served();
+  }
+}
+
+TEST_F(BadEnvelopes, UpToTheLimitTravelAndBeyondItEndTheConnection) {
+  const std::string largest(limits::envelope_max - limits::envelope_header_bytes, 'x');
+  ASSERT_TRUE(gateway->send(request_of(asker, 1), largest));
+  const auto asked = worker->expect(EnvelopeKind::request);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->body, largest);
+  ASSERT_TRUE(worker->send({.kind = EnvelopeKind::reply, .id = asked->header.id}));
+  ASSERT_TRUE(gateway->expect(EnvelopeKind::reply));
+
+  must_count("peers_lost", 2);
+  must_log("peer.unreachable", "gateway-1");
+  const std::string too_large(limits::envelope_max + 1, 'x');
+  ASSERT_TRUE(gateway->send(std::vector{too_large}));
+  ASSERT_TRUE(worker->send(std::vector{std::string("frame"), std::string(64 << 20, 'x')}));
+}
+
+TEST_F(BadEnvelopes, OfStrangersGetOneAnswer) {
+  const std::vector<EnvelopeKind> kinds{
+      EnvelopeKind::request, EnvelopeKind::reply, EnvelopeKind::deliver, EnvelopeKind::drain,
+      EnvelopeKind::bye,     EnvelopeKind::ping,  EnvelopeKind::pong,    EnvelopeKind::credit};
+  must_count("strangers", 2 * static_cast<double>(kinds.size()));
+  for (const Side side : {Side::gateways, Side::workers}) {
+    RawPeer stranger = at(side);
+    for (const EnvelopeKind kind : kinds) {
+      EnvelopeHeader header = request_of(asker, 4);
+      header.kind = kind;
+      ASSERT_TRUE(stranger.send(header, "let me in"));
+      const auto answer = stranger.expect(EnvelopeKind::not_registered);
+      ASSERT_TRUE(answer);
+      EXPECT_EQ(answer->header.error, number_of(Errc::unauthenticated));
+      EXPECT_EQ(answer->header.id, header.id);
+    }
+  }
+  EXPECT_FALSE(worker->expect(EnvelopeKind::request, 300ms));
+}
+
+TEST_F(BadEnvelopes, ThatARoleMayNotSendAreCountedAndTold) {
+  must_log("peer.forbidden", "gateway-1");
+  must_log("peer.forbidden", "worker-1");
+  const std::vector<EnvelopeKind> of_gateway{
+      EnvelopeKind::reply,       EnvelopeKind::deliver,        EnvelopeKind::drain,
+      EnvelopeKind::registered,  EnvelopeKind::not_registered, EnvelopeKind::unreachable,
+      EnvelopeKind::status_reply};
+  const std::vector<EnvelopeKind> of_worker{EnvelopeKind::request, EnvelopeKind::registered,
+                                            EnvelopeKind::not_registered, EnvelopeKind::credit,
+                                            EnvelopeKind::trace_query};
+  must_count("misplaced", static_cast<double>(of_gateway.size() + of_worker.size()));
+  const auto say = [&](RawPeer& peer, EnvelopeKind kind) {
+    EnvelopeHeader header = request_of(asker, 4);
+    header.kind = kind;
+    header.target = 1;
+    ASSERT_TRUE(peer.send(header, "mine"));
+  };
+  for (const EnvelopeKind kind : of_gateway) say(*gateway, kind);
+  for (const EnvelopeKind kind : of_worker) say(*worker, kind);
+  expect_still_served();
+}
+
+TEST_F(BadEnvelopes, OfAnotherOrOfAFormerLifeAreNotPassedOn) {
+  must_count("misplaced", 3);
+  EnvelopeHeader stale = request_of(asker, 1);
+  stale.id.boot = BootId{asker.boot - 1};
+  EnvelopeHeader foreign = request_of(asker, 1);
+  foreign.id.gateway = instance_id("gateway-2");
+  EnvelopeHeader nobody = request_of(asker, 1);
+  nobody.id = {};
+  for (const EnvelopeHeader& header : {stale, foreign, nobody})
+    ASSERT_TRUE(gateway->send(header, "question"));
+  EXPECT_FALSE(worker->expect(EnvelopeKind::request, 300ms));
+  expect_still_served();
+}
+
+TEST_F(BadEnvelopes, ThatAskForWhatIsNotThereAreAnsweredAtOnce) {
+  must_count("no_service", 2);
+  must_count("misplaced", 1);
+  must_count("expired", 1);
+  EnvelopeHeader unknown = request_of(asker, 1);
+  unknown.verb = 0x7f01;
+  EnvelopeHeader app = request_of(asker, 2);
+  app.verb = static_cast<std::uint16_t>(Verb::app_request);
+  EnvelopeHeader of_business = request_of(asker, 3);
+  of_business.verb = static_cast<std::uint16_t>(Verb::push_publish);
+  EnvelopeHeader late = request_of(asker, 4);
+  late.ttl_ms = 0;
+  // For 3 s after its start a broker waits for workers that may come.
+  ASSERT_TRUE(gateway->send(unknown, "body"));
+  ASSERT_TRUE(gateway->expect(EnvelopeKind::reply));
+  expect_error(unknown, Errc::no_service);
+  expect_error(app, Errc::no_service);
+  expect_error(of_business, Errc::unsupported);
+  expect_error(late, Errc::retry_later);
+  EXPECT_FALSE(worker->expect(EnvelopeKind::request, 300ms));
+}
+
+TEST_F(BadEnvelopes, ThatAnswerWhatWasNotAskedReachNobody) {
+  must_count("late_replies", 4);
+  RawPeer other = at(Side::workers);
+  ASSERT_TRUE(other.is_registered_as([] {
+    Registration who = worker_named("worker-2", secure_random_id());
+    who.services = {77};
+    return who;
+  }()));
+  const EnvelopeHeader question = request_of(asker, 1);
+  const EnvelopeHeader reply{.kind = EnvelopeKind::reply, .id = question.id};
+  EnvelopeHeader unknown = reply;
+  unknown.id.number = 4'711;
+  ASSERT_TRUE(gateway->send(question, "question"));
+  ASSERT_TRUE(worker->expect(EnvelopeKind::request));
+  ASSERT_TRUE(other.send(reply, "forged"));
+  ASSERT_TRUE(other.send(unknown, "forged"));
+  ASSERT_TRUE(worker->send(unknown, "forged"));
+  EXPECT_FALSE(gateway->expect(EnvelopeKind::reply, 300ms));
+  ASSERT_TRUE(worker->send(reply, "true"));
+  const auto answer = gateway->expect(EnvelopeKind::reply);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->body, "true");
+  ASSERT_TRUE(worker->send(reply, "again"));
+  EXPECT_FALSE(gateway->expect(EnvelopeKind::reply, 300ms));
+}
+
+TEST_F(BadEnvelopes, OfOperatorsThatMakeNoSenseAreAnswered) {
+  RawPeer admin = at(Side::gateways);
+  const auto ask = [&](const std::string& body, Errc error) {
+    ASSERT_TRUE(admin.send({.kind = EnvelopeKind::admin, .id = {.number = 1}}, body));
+    const auto answer = admin.expect(EnvelopeKind::admin_reply);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->header.error, number_of(error));
+  };
+  ask("\xff\xff", Errc::bad_request);
+  ask("", Errc::unsupported);
+  wire::AdminRequest nobody;
+  nobody.mutable_drain()->set_peer("nobody");
+  ask(nobody.SerializeAsString(), Errc::not_found);
+}
+
+}  // namespace
+}  // namespace parley::test

@@ -1,0 +1,110 @@
+// Too much of what is allowed, and peers who do not read (RELIABILITY §4.3): it costs themselves.
+#include "proto/delivery.h"
+#include "tests/integration/bus/bad_input/besieged_broker.h"
+
+namespace parley::test {
+namespace {
+
+class Flood : public BadInput {
+ protected:
+  // A peer that takes next to nothing without reading, and says now and then that it lives.
+  std::unique_ptr<RawPeer> who_does_not_read(Side side) {
+    return std::make_unique<RawPeer>(broker().files(side),
+                                     RawPeer::Options{.receive_buffer = 4'096});
+  }
+};
+
+TEST_F(Flood, OfTinyMessagesIsCountedAndForgotten) {
+  must_count("malformed", 200'000);
+  RawPeer peer = at(Side::workers);
+  for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(peer.send(std::vector{std::string("x")}));
+  ASSERT_TRUE(peer.say(EnvelopeKind::ping));
+  EXPECT_TRUE(peer.expect(EnvelopeKind::not_registered)) << "the last has been read";
+}
+
+TEST_F(Flood, OfPingsAndPongsIsAnsweredAndForgotten) {
+  must_count("strangers", 20'000);
+  RawPeer gateway = at(Side::gateways);
+  ASSERT_TRUE(gateway.is_registered_as(gateway_named("gateway-storm")));
+  RawPeer stranger = at(Side::gateways);
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(gateway.say(i % 2 == 0 ? EnvelopeKind::ping : EnvelopeKind::pong));
+    ASSERT_TRUE(stranger.say(EnvelopeKind::ping));
+  }
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(gateway.expect(EnvelopeKind::pong));
+  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(stranger.expect(EnvelopeKind::not_registered));
+}
+
+// Neither the answers that it asks for nor the deliveries that it has let come.
+TEST_F(Flood, OfAnswersToAGatewayThatDoesNotReadCostsItsOwn) {
+  memory_growth_max = 48 << 20;
+  must_count("unsent");
+  const auto gateway = who_does_not_read(Side::gateways);
+  const Registration who = gateway_named("gateway-deaf");
+  ASSERT_TRUE(gateway->is_registered_as(who));
+  EnvelopeHeader question = request_of(who, 1);
+  question.verb = static_cast<std::uint16_t>(Verb::app_request);
+  for (; question.id.number < 200'000; ++question.id.number) ASSERT_TRUE(gateway->send(question));
+  broker().settle();
+}
+
+TEST_F(Flood, OfDeliveriesToAGatewayThatDoesNotReadIsDroppedAtItsBound) {
+  memory_growth_max = 64 << 20;  // 32 MiB wait, and what the kernel and ZeroMQ hold
+  must_count("deliveries_dropped");
+  must_count("delivery_credit_exhausted");
+  const auto gateway = who_does_not_read(Side::gateways);
+  ASSERT_TRUE(gateway->is_registered_as(gateway_named("gateway-deaf")));
+  RawPeer worker = at(Side::workers);
+  ASSERT_TRUE(worker.is_registered_as(worker_named("worker-talks")));
+  const std::string items(10'000, 'x');
+  for (int i = 0; i < 8'000; ++i) {
+    if (i % 500 == 0) {
+      ASSERT_TRUE(gateway->say(EnvelopeKind::ping));
+      ASSERT_TRUE(worker.say(EnvelopeKind::ping));
+    }
+    ASSERT_TRUE(worker.send(
+        {.kind = EnvelopeKind::deliver, .id = {.gateway = instance_id("gateway-deaf")}}, items));
+  }
+}
+
+TEST_F(Flood, OfRequestsToAWorkerThatDoesNotReadEndsAtItsCreditAndTheQueue) {
+  // The queue's 64 MiB; the worker's credit, here and once more in ZeroMQ.
+  memory_growth_max = 160 << 20;
+  must_count("credit_exhausted");
+  must_count("busy");
+  must_count("expired");
+  const auto worker = who_does_not_read(Side::workers);
+  Registration deaf = worker_named("worker-deaf");
+  deaf.credit_messages = 10'000;
+  deaf.credit_bytes = 32 << 20;
+  ASSERT_TRUE(worker->is_registered_as(deaf));
+  RawPeer gateway = at(Side::gateways);
+  const Registration who = gateway_named("gateway-asks");
+  ASSERT_TRUE(gateway.is_registered_as(who));
+  const std::string body(4'000, 'x');
+  constexpr std::uint64_t asked = 30'000;
+  EnvelopeHeader question = request_of(who, 1);
+  question.ttl_ms = 2'000;
+  std::uint64_t answered = 0;
+  const auto take_answers = [&](Duration limit) {
+    while (gateway.expect(EnvelopeKind::reply, limit)) ++answered;
+  };
+  for (std::uint64_t i = 1; i <= asked; ++i) {
+    question.id.number = i;
+    question.key = i % 100;
+    ASSERT_TRUE(gateway.send(question, body));
+    if (i % 1'000 == 0) {
+      ASSERT_TRUE(worker->say(EnvelopeKind::ping));
+      take_answers(1ms);
+    }
+  }
+  const Instant deadline = monotonic_now() + 15s;
+  while (answered < asked && monotonic_now() < deadline) {
+    ASSERT_TRUE(worker->say(EnvelopeKind::ping));
+    take_answers(300ms);
+  }
+  EXPECT_EQ(answered, asked) << "each has one answer, and be it retry_later";
+}
+
+}  // namespace
+}  // namespace parley::test
