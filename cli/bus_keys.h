@@ -16,8 +16,8 @@ namespace parley {
 // The first lines of a list that is made.
 inline constexpr std::string_view key_list_preface =
     "# Who may use the bus over tcp, a line each: ROLE NAME PUBLICKEY\n"
-    "# Roles: gateway, worker, business, admin. `parley key allow` and `parley key revoke` change it;\n"
-    "# brokers follow within a second.\n";
+    "# Roles: gateway, worker, business, admin. `parley key allow` and `parley key revoke`\n"
+    "# change it; brokers follow within a second.\n";
 
 // Makes the pair unless there is one. Its public half.
 Result<std::string> make_bus_key(const std::string& path);

@@ -174,7 +174,8 @@ class BrokerBench {
   Result<Process> start_broker(const BusAddress& at) const {
     const Program program{.arguments = {options_.cluster.programs + "/parley-broker"},
                           .environment = {"PARLEY_BROKER_GATEWAYS=" + at.clients,
-                                          "PARLEY_BROKER_WORKERS=" + at.workers}};
+                                          "PARLEY_BROKER_WORKERS=" + at.workers,
+                                          "PARLEY_BROKER_TCP_WITHOUT_KEYS=true"}};
     const int output = open(log().c_str(), O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
     auto broker = Process::start(program, {.output = output});
     close(output);
