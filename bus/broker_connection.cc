@@ -29,6 +29,9 @@ BrokerConnection::BrokerConnection(Loop& loop, ZmqContext& context, Options opti
       random_(secure_random_id()),
       ticks_(loop, [this] { tick(); }),
       reopening_(loop, [this] { open(); }) {
+  const BusEndpoint& broker = options_.endpoint;
+  if (!broker.curve && broker.address.starts_with("tcp://"))
+    log::warn("bus.unprotected_address", {{"broker", broker.address}});
   open();
   ticks_.every(tick_every);
 }
