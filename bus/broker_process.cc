@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "bus/batch.h"
@@ -33,6 +34,17 @@ const Principal& anybody(Side side) {
 
 // File modes protect ipc://, keys tcp://.
 bool is_tcp(const std::string& endpoint) { return endpoint.starts_with("tcp://"); }
+
+FailAction failpoint_of(std::string_view bytes) {
+  const auto envelope = decode_envelope(bytes);
+  if (!envelope) return FailAction::nothing;
+  const EnvelopeHeader& header = envelope->header;
+  switch (header.kind) {
+    case EnvelopeKind::request: return failpoint(Failpoint::broker_after_recv, header.verb);
+    case EnvelopeKind::reply: return failpoint(Failpoint::broker_after_reply_recv, header.verb);
+    default: return FailAction::nothing;
+  }
+}
 
 }  // namespace
 
@@ -211,6 +223,9 @@ bool BrokerProcess::Impl::read_one(const Door& door, ZmqSocket& socket) {
   const PeerKey from{door.side, std::move(incoming.identity), door.protection};
   const Instant read_at = now();
   const bool whole = unpack(incoming.bytes, [&](std::string_view bytes) {
+    const FailAction fault = failpoints_exist() ? failpoint_of(bytes) : FailAction::nothing;
+    if (fault == FailAction::drop) return;
+    if (fault == FailAction::twice) broker.on_message(from, *who, std::string(bytes), read_at);
     broker.on_message(from, *who, std::string(bytes), read_at);
   });
   if (!whole) broker.on_message(from, *who, {}, read_at);  // counted as malformed
@@ -230,6 +245,7 @@ void BrokerProcess::Impl::on_keys_changed() {
 // A send that finds nobody tells of a death, which makes more to be sent.
 void BrokerProcess::Impl::perform() {
   if (std::exchange(is_performing, true)) return;
+  failpoint(Failpoint::broker_before_route);
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
     std::unordered_map<PeerKey, std::vector<std::string>> mail;
     for (auto& [to, bytes] : actions) mail[std::move(to)].push_back(std::move(bytes));

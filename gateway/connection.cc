@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "gateway/origin.h"
 
 namespace parley {
@@ -97,6 +98,7 @@ void Connection::refuse() {
 void Connection::read(std::span<char> bytes) {
   world_.counts.bytes_in += bytes.size();
   if (session_->is_closing()) return;  // only the end of the stream is waited for
+  if (failpoint(Failpoint::gw_after_read) == FailAction::fail) return reset();
   const Instant now = world_.loop.now();
   session_->receive(bytes);
   for (;;) {

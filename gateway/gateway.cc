@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "proto/limits.h"
@@ -137,8 +138,11 @@ void Gateway::publish(Connection& connection, const Session::Publish& request) {
   const Duration wait = user_rates_.take(verb, request.header.user, now);
   if (wait > Duration::zero())
     return refuse({Errc::rate_limited, {}, static_cast<std::uint32_t>(to_ms(wait) + 1)});
+  if (failpoint(Failpoint::gw_before_forward, request.header.verb) == FailAction::fail)
+    return refuse({Errc::retry_later, "failpoint", 100});
   const auto published = bus_.publish(request.header, request.body);
   if (!published) return refuse(published.error());
+  failpoint(Failpoint::gw_after_forward, request.header.verb);
   pending_[*published] = {session.id(), request.request};
 }
 
@@ -203,6 +207,7 @@ void Gateway::on_reply(const EnvelopeHeader& header, std::string_view body) {
   }
   const PendingRequest request = *known;
   pending_.erase(number);
+  if (failpoint(Failpoint::gw_before_reply, header.verb) == FailAction::drop) return;
   Connection* connection = connections_.find(request.connection);
   if (connection == nullptr) return;  // the client did not wait
   auto action = connection->session().on_reply(request.request, header, body, loop_.now(),

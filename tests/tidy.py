@@ -45,7 +45,7 @@ CONFINED = {
 
 # Call → what to write instead, and where it is allowed all the same.
 BANNED = [
-    (r"\b(sleep_for|usleep|nanosleep)\s*\(", "wait with eventually() or a Timer", []),
+    (r"\b(sleep_for|usleep|nanosleep)\s*\(", "wait with eventually() or a Timer", ["base/failpoint.cc"]),
     (r"\bstd::(mutex|shared_mutex|recursive_mutex)\b", "one thread owns; hand values over a queue",
      ["tests/", "perf/", "store/memory/"]),
     (r"\bmemcmp\s*\(", "sodium_memcmp for secrets, operator== for the rest", ["tests/"]),

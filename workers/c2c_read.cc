@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "proto/limits.h"
 #include "store/limits.h"
 
@@ -50,6 +51,8 @@ Response C2cReader::pull(const Request<wire::PullRequest>& request) {
   PARLEY_TRY(const Page page,
              log_.range(ConversationId{request.header.target}, seq_of(asked.from()),
                         seq_of(asked.to()), page_of(limits::page_max)));
+  if (failpoint(Failpoint::sync_after_query) == FailAction::fail)
+    return fail(Errc::retry_later, "failpoint", 100);
   return answer_of(page);
 }
 

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "base/utf8.h"
 #include "proto/limits.h"
 
@@ -44,6 +45,11 @@ void fill(const NewEntry& entry, const Appended& appended, wire::Entry& out) {
   out.set_time_ms(appended.time_ms);
 }
 
+// What failpoints answer.
+Outcome refuse_all(std::size_t requests) {
+  return {std::vector<Result<Answer>>(requests, fail(Errc::retry_later, "failpoint", 100)), {}};
+}
+
 }  // namespace
 
 Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
@@ -56,7 +62,11 @@ Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
   entries.reserve(places.size());
   for (const std::size_t i : places) entries.push_back(entry_of(requests[i], moment.wall_ms));
 
+  if (failpoint(Failpoint::wk_before_begin) == FailAction::fail)
+    return refuse_all(requests.size());
   const auto results = log_.append(entries);
+  if (failpoint(Failpoint::wk_after_commit_before_reply) == FailAction::fail)
+    return refuse_all(requests.size());
   PARLEY_ASSERT(results.size() == entries.size());
   outcome.deliveries.reserve(entries.size());
   for (std::size_t j = 0; j < entries.size(); ++j) {

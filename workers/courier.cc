@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "proto/delivery.h"
 
@@ -114,7 +115,9 @@ const Routes* Courier::look_up(const std::vector<Delivery>& deliveries, Instant 
   const std::vector<UserId> users = users_of(deliveries);
   found_ = {};
   if (users.empty()) return &found_;
-  auto result = routes_.lookup(users);
+  auto result = failpoint(Failpoint::wk_before_route_lookup) == FailAction::fail
+                    ? Result<Routes>(fail(Errc::retry_later, "failpoint"))
+                    : routes_.lookup(users);
   if (!result) {
     repair(RouteRepair::Lookup::failed, now, emit);
     return nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace parley {
@@ -19,6 +20,10 @@ std::size_t shard(std::uint64_t key, std::size_t shards) {
 // A message that was not pushed is in the log. That a session is over is nowhere else.
 bool is_found_later(const Delivery& delivery) {
   return delivery.reach == Reach::gateways_of_users;
+}
+
+FailAction failpoint_of(const std::vector<Delivery>& deliveries) {
+  return deliveries.empty() ? FailAction::nothing : failpoint(Failpoint::wk_after_reply);
 }
 
 Moment moment_now() { return {monotonic_now(), wall_clock_ms()}; }
@@ -168,7 +173,8 @@ void Crew::collect() {
       }
     }
   }
-  if (!deliveries.empty()) to_courier(std::move(deliveries));
+  const bool lose = failpoint_of(deliveries) == FailAction::drop;
+  if (!deliveries.empty() && !lose) to_courier(std::move(deliveries));
   for (const CourierResult& result : courier_thread_->take_results()) {
     answer(result.answers);
     for (const PackedDelivery& message : result.messages) handlers_.on_delivery(message);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "workers/account_rules.h"
 
@@ -144,6 +145,8 @@ void PasswordLogin::refresh_hash(const Account& account, std::string_view passwo
 
 Response PasswordLogin::start_session(const Account& account, const DeviceIdentity& device,
                                       const Moment& moment) {
+  if (failpoint(Failpoint::login_after_verify_before_token) == FailAction::fail)
+    return fail(Errc::retry_later, "failpoint", 100);
   const NewTokens tokens = issue_tokens(moment);
   PARLEY_TRY(const Generation generation,
              users_.put_device(account.id, device.id, device.device_class, tokens.stored));

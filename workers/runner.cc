@@ -1,5 +1,6 @@
 #include "workers/runner.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace parley {
@@ -14,14 +15,18 @@ Runner::Runner(Loop& loop, RunnerOptions options, const std::function<Stores()>&
   crew_ = std::make_unique<Crew>(
       loop, std::move(options.crew), make_stores, hasher,
       Crew::Handlers{
-          .on_answer = [this](const BusRequest& request, const EnvelopeHeader& header,
-                              std::string_view body) { consumer_->reply(request, header, body); },
+          .on_answer =
+              [this](const BusRequest& request, const EnvelopeHeader& header,
+                     std::string_view body) {
+                const auto fault = failpoint(Failpoint::wk_before_reply, request.header.verb);
+                if (fault != FailAction::drop) consumer_->reply(request, header, body);
+              },
           .on_delivery =
               [this](const PackedDelivery& message) {
-                if (message.way == Way::by_every_broker)
-                  consumer_->announce(message.items);
-                else
-                  consumer_->deliver(message.gateway, message.key, message.items);
+                const FailAction action = failpoint(Failpoint::wk_mid_fanout);
+                if (action == FailAction::drop) return;
+                if (action == FailAction::twice) deliver(message);
+                deliver(message);
               }},
       metrics);
   consumer_ = std::make_unique<Consumer>(
@@ -32,13 +37,31 @@ Runner::Runner(Loop& loop, RunnerOptions options, const std::function<Stores()>&
                       .credit_messages = options.credit_messages,
                       .credit_bytes = options.credit_bytes},
       Consumer::Handlers{
-          .on_request = [this](BusRequest request) { crew_->submit(std::move(request)); },
+          .on_request = [this](BusRequest request) { receive(std::move(request)); },
           .on_unreachable = [this](InstanceId gateway,
                                    std::string_view items) { crew_->unreachable(gateway, items); },
           .is_alive = [this] { return crew_->is_alive(); },
           .is_idle = [this] { return crew_->idle(); },
           .on_drain = [this] { drain(); }},
       metrics);
+}
+
+void Runner::receive(BusRequest request) {
+  switch (failpoint(Failpoint::wk_after_recv, request.header.verb)) {
+    case FailAction::fail: return refuse(request);
+    case FailAction::drop: return;
+    default: return crew_->submit(std::move(request));
+  }
+}
+
+void Runner::refuse(const BusRequest& request) {
+  const auto answered = reply_to(request, fail(Errc::retry_later, "failpoint", 100));
+  consumer_->reply(request, answered.header, answered.body);
+}
+
+void Runner::deliver(const PackedDelivery& message) {
+  if (message.way == Way::by_every_broker) consumer_->announce(message.items);
+  else consumer_->deliver(message.gateway, message.key, message.items);
 }
 
 void Runner::drain() {

@@ -25,6 +25,10 @@ class Runner {
   void drain();
 
  private:
+  void receive(BusRequest request);
+  void refuse(const BusRequest& request);
+  void deliver(const PackedDelivery& message);
+
   Loop& loop_;
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<Consumer> consumer_;

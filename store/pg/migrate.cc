@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "store/pg/connection.h"
@@ -106,6 +107,8 @@ Result<Migrated> migrate(const std::string& url, std::span<const MigrationStep> 
       return tl::unexpected(std::move(status).error());
     }
     log::info("store.migrated", {{"step", step.name}});
+    if (failpoint(Failpoint::mig_each_step) == FailAction::fail)
+      return fail(Errc::io, "failpoint");
   }
   return result;
 }
