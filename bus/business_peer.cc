@@ -124,7 +124,7 @@ void BusinessPeer::Impl::connect(std::size_t broker) {
           .on_leaving = [this, broker] { asking.on_leaving(broker); },
           .on_down =
               [this, broker] {
-                serving.on_down(broker);
+                serving.on_down(broker, loop.now());
                 asking.on_down(broker, loop.now());
                 perform();
               },

@@ -88,7 +88,11 @@ void Consumer::Impl::connect(const BusEndpoint& endpoint, std::size_t broker) {
                 perform();
               },
           .on_leaving = [] {},
-          .on_down = [this, broker] { core.on_down(broker); },
+          .on_down =
+              [this, broker] {
+                core.on_down(broker, loop.now());
+                perform();
+              },
           .on_message = [this, broker](
                             const EnvelopeHeader& header,
                             std::string bytes) { on_message(broker, header, std::move(bytes)); },
@@ -156,7 +160,8 @@ void Consumer::reply(const BusRequest& request, EnvelopeHeader header, std::stri
 }
 
 void Consumer::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
-  if (!impl_->core.deliver(gateway, key, items)) impl_->deliveries_dropped.add();
+  if (!impl_->core.deliver(gateway, key, items, impl_->loop.now()))
+    impl_->deliveries_dropped.add();
   impl_->perform();
 }
 

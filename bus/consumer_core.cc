@@ -18,13 +18,17 @@ std::size_t ConsumerCore::outbox_max() const {
 
 void ConsumerCore::on_up(std::size_t broker, std::uint64_t name) {
   Link& link = links_[broker];
-  link = {.registered = true, .epoch = link.epoch + 1, .name = name, .unanswered = 0};
+  link = {.registered = true, .epoch = link.epoch + 1, .name = name};
   if (is_draining()) say_drain(broker);  // the REGISTER was on its way
 }
 
-void ConsumerCore::on_down(std::size_t broker) {
+void ConsumerCore::on_down(std::size_t broker, Instant now) {
   links_[broker].registered = false;
   links_[broker].unanswered = 0;
+  for (auto& perhaps_lost : links_[broker].recent.take(now)) {
+    set_flags(perhaps_lost.bytes, flag_repeated);
+    deliver(std::move(perhaps_lost), now);
+  }
 }
 
 BusRequest ConsumerCore::on_request(std::size_t broker, const EnvelopeHeader& header,
@@ -63,11 +67,18 @@ std::optional<std::size_t> ConsumerCore::choose(std::uint64_t key) const {
   return best;
 }
 
-bool ConsumerCore::deliver(InstanceId gateway, std::uint64_t key, std::string_view items) {
-  const auto best = choose(key);
+bool ConsumerCore::deliver(InstanceId gateway, std::uint64_t key, std::string_view items,
+                           Instant now) {
+  const EnvelopeHeader header{
+      .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
+  return deliver({.key = key, .bytes = encode(header, items), .at = now}, now);
+}
+
+bool ConsumerCore::deliver(RecentDeliveries::Sent delivery, Instant now) {
+  const auto best = choose(delivery.key);
   if (!best) return false;
-  send(*best, What::delivery,
-       encode({.kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}}, items));
+  send(*best, What::delivery, delivery.bytes);
+  links_[*best].recent.add(std::move(delivery), now);
   return true;
 }
 

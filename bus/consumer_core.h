@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "bus/bus_request.h"
+#include "bus/recent_deliveries.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -42,13 +43,14 @@ class ConsumerCore {
 
   // `name`: hash of the broker's lasting name.
   void on_up(std::size_t broker, std::uint64_t name);
-  void on_down(std::size_t broker);
+  // What was lately delivered through it is delivered again through another.
+  void on_down(std::size_t broker, Instant now);
   BusRequest on_request(std::size_t broker, const EnvelopeHeader& header, std::string body);
 
   // Fills in kind, id, verb, trace. False: the answer is of no use any more. Requires: answered the first time.
   bool reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
   // False: there is no broker.
-  bool deliver(InstanceId gateway, std::uint64_t key, std::string_view items);
+  bool deliver(InstanceId gateway, std::uint64_t key, std::string_view items, Instant now);
   void announce(std::string_view items);
 
   // Tells the brokers to send nothing new, those that register us only now, too.
@@ -68,9 +70,11 @@ class ConsumerCore {
     std::uint64_t epoch = 0;  // counts registrations
     std::uint64_t name = 0;
     std::size_t unanswered = 0;  // of the present epoch
+    RecentDeliveries recent = {};
   };
 
   std::optional<std::size_t> choose(std::uint64_t key) const;
+  bool deliver(RecentDeliveries::Sent delivery, Instant now);
   void send(std::size_t broker, What what, std::string bytes);
   void say_drain(std::size_t broker);
 

@@ -7,6 +7,7 @@ namespace parley {
 namespace {
 
 constexpr std::size_t attempt_offset = 6;
+constexpr std::size_t flags_offset = 7;
 constexpr std::size_t ttl_offset = 88;
 
 bool is_known(std::uint8_t kind) {
@@ -71,7 +72,7 @@ Result<Envelope> decode_envelope(std::string_view bytes) {
                    .verb = load<std::uint16_t>(bytes, 2),
                    .error = load<std::uint16_t>(bytes, 4),
                    .attempt = load<std::uint8_t>(bytes, attempt_offset),
-                   .flags = load<std::uint8_t>(bytes, 7),
+                   .flags = load<std::uint8_t>(bytes, flags_offset),
                    .key = load<std::uint64_t>(bytes, 8),
                    .id = {.gateway = InstanceId{load<std::uint64_t>(bytes, 16)},
                           .boot = BootId{load<std::uint64_t>(bytes, 24)},
@@ -89,6 +90,10 @@ Result<Envelope> decode_envelope(std::string_view bytes) {
 
 void set_attempt(std::string& bytes, std::uint8_t attempt) {
   store_at(bytes.data() + attempt_offset, attempt);
+}
+
+void set_flags(std::string& bytes, std::uint8_t flags) {
+  store_at(bytes.data() + flags_offset, flags);
 }
 
 void set_ttl_ms(std::string& bytes, std::uint32_t ttl_ms) {

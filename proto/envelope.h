@@ -80,6 +80,8 @@ struct EnvelopeHeader {
 inline constexpr std::uint8_t flag_binds_session = 1;
 // reply: this logout succeeded; the gateway closes the session's connection after the reply.
 inline constexpr std::uint8_t flag_ends_session = 2;
+// deliver: sent before, through a broker that is gone; may arrive twice, and behind younger ones.
+inline constexpr std::uint8_t flag_repeated = 4;
 
 struct Envelope {
   EnvelopeHeader header;
@@ -91,10 +93,11 @@ std::string encode(const EnvelopeHeader& header, std::string_view body);
 // limits::envelope_max.
 Result<Envelope> decode_envelope(std::string_view bytes);
 
-// Overwrites two fields of an encoded envelope in place: what a broker changes on the way.
+// Overwrites a field of an encoded envelope in place: what is changed on the way.
 // Requires: `bytes` decodes.
 void set_attempt(std::string& bytes, std::uint8_t attempt);
 void set_ttl_ms(std::string& bytes, std::uint32_t ttl_ms);
+void set_flags(std::string& bytes, std::uint8_t flags);
 
 // A lasting name ("gateway-1") as a number: FNV-1a, never 0.
 InstanceId instance_id(std::string_view name);

@@ -96,7 +96,11 @@ void WorkerNode::connect(std::size_t broker) {
                 core_->on_up(broker, connections_[broker]->broker());
                 perform();
               },
-          .on_down = [this, broker] { core_->on_down(broker); },
+          .on_down =
+              [this, broker] {
+                core_->on_down(broker, universe().now());
+                perform();
+              },
           .on_message = [this, broker](
                             const EnvelopeHeader& header,
                             std::string_view body) { on_message(broker, header, body); },
@@ -264,7 +268,7 @@ void WorkerNode::deliver(std::uint64_t key) {
            std::to_string(++delivered_);
   };
   const InstanceId gateway = gateways_[universe().random.below(gateways_.size())];
-  static_cast<void>(core_->deliver(gateway, key, what("")));
+  static_cast<void>(core_->deliver(gateway, key, what(""), universe().now()));
   if (universe().chance(50)) core_->announce(what("*"));
 }
 

@@ -55,7 +55,7 @@ TEST_F(ConsumerTest, AnswersByTheBrokerThatAskedWithTheRequestsId) {
 TEST_F(ConsumerTest, DropsAnswersToRequestsOfAFormerRegistration) {
   up(0);
   const BusRequest lost = request(0, 1);
-  core.on_down(0);
+  core.on_down(0, now);
   EXPECT_FALSE(core.reply(lost, {}, {}));
   up(0);
   const BusRequest fresh = request(0, 1);
@@ -66,21 +66,79 @@ TEST_F(ConsumerTest, DropsAnswersToRequestsOfAFormerRegistration) {
 }
 
 TEST_F(ConsumerTest, SendsDeliveriesOfAKeyThroughItsFirstChoiceOfTheRegistered) {
-  EXPECT_FALSE(core.deliver(InstanceId{3}, key_of(0), "items"));
+  EXPECT_FALSE(core.deliver(InstanceId{3}, key_of(0), "items", now));
   up(0);
   up(1);
-  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items"));
-  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(1), "items"));
-  core.on_down(0);
-  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items"));
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items", now));
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(1), "items", now));
+  const auto both_up = core.take_sends();
+  core.on_down(0, now + 10s);
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "items", now));
+  const auto one_up = core.take_sends();
+  ASSERT_EQ(both_up.size(), 2U);
+  EXPECT_EQ(both_up[0].broker, 0U);
+  EXPECT_EQ(both_up[1].broker, 1U);
+  ASSERT_EQ(one_up.size(), 1U);
+  EXPECT_EQ(one_up[0].broker, 1U);
+  EXPECT_EQ(header_of(both_up[0]).kind, EnvelopeKind::deliver);
+  EXPECT_EQ(header_of(both_up[0]).id.gateway, InstanceId{3});
+  EXPECT_EQ(header_of(both_up[0]).key, key_of(0));
+}
+
+std::vector<std::string> bodies(const std::vector<ConsumerCore::Send>& sends) {
+  std::vector<std::string> bodies;
+  for (const auto& send : sends) bodies.emplace_back(decode_envelope(send.bytes)->body);
+  return bodies;
+}
+
+TEST_F(ConsumerTest, DeliversAgainInOrderWhatALostBrokerMayHaveTakenWithIt) {
+  up(0);
+  up(1);
+  core.deliver(InstanceId{3}, key_of(0), "old", now);
+  now += 1500ms;
+  core.deliver(InstanceId{3}, key_of(0), "1", now);
+  core.deliver(InstanceId{3}, key_of(1), "not lost", now);
+  core.deliver(InstanceId{4}, key_of(0), "2", now);
+  core.take_sends();
+  now += 1s;
+  core.on_down(0, now);
   const auto sends = core.take_sends();
-  ASSERT_EQ(sends.size(), 3U);
-  EXPECT_EQ(sends[0].broker, 0U);
-  EXPECT_EQ(sends[1].broker, 1U);
-  EXPECT_EQ(sends[2].broker, 1U);
-  EXPECT_EQ(header_of(sends[0]).kind, EnvelopeKind::deliver);
-  EXPECT_EQ(header_of(sends[0]).id.gateway, InstanceId{3});
-  EXPECT_EQ(header_of(sends[0]).key, key_of(0));
+  EXPECT_EQ(bodies(sends), (std::vector<std::string>{"1", "2"})) << "two seconds are kept";
+  for (const auto& send : sends) {
+    EXPECT_EQ(send.broker, 1U);
+    EXPECT_EQ(header_of(send).flags, flag_repeated);
+    EXPECT_EQ(header_of(send).key, key_of(0));
+  }
+  EXPECT_EQ(header_of(sends[1]).id.gateway, InstanceId{4});
+  // The other is lost, too, and the first is back: once more, and not again after that.
+  up(0);
+  core.on_down(1, now);
+  EXPECT_EQ(core.take_sends().size(), 3U);
+  core.on_down(1, now);
+  EXPECT_TRUE(core.take_sends().empty());
+}
+
+TEST_F(ConsumerTest, ForgetsWhatItCouldDeliverAgainWithTheLastBroker) {
+  up(0);
+  core.deliver(InstanceId{3}, 1, "items", now);
+  core.take_sends();
+  core.on_down(0, now);
+  up(0);
+  EXPECT_TRUE(core.take_sends().empty());
+}
+
+TEST(RecentDeliveries, AreBoundedInNumberAndBytes) {
+  const Instant now{std::chrono::hours(1)};
+  RecentDeliveries many;
+  for (std::uint64_t key = 0; key < 20'000; ++key) many.add({key, "x", now}, now);
+  const auto kept = many.take(now);
+  EXPECT_EQ(kept.size(), 16'384U);
+  EXPECT_EQ(kept.back().key, 19'999U);
+  RecentDeliveries large;
+  for (std::uint64_t key = 0; key < 20; ++key)
+    large.add({key, std::string(1 << 20, 'x'), now}, now);
+  EXPECT_EQ(large.take(now).size(), 8U);
+  EXPECT_TRUE(large.take(now).empty());
 }
 
 TEST_F(ConsumerTest, AnnouncesThroughEveryRegisteredBroker) {
@@ -98,7 +156,7 @@ TEST_F(ConsumerTest, AnnouncesThroughEveryRegisteredBroker) {
 TEST_F(ConsumerTest, LeavesRoomForAllRepliesBehindWaitingDeliveries) {
   up(0);
   const BusRequest asked = request(0, 1);
-  core.deliver(InstanceId{3}, 1, "items");
+  core.deliver(InstanceId{3}, 1, "items", now);
   core.reply(asked, {}, {});
   const auto sends = core.take_sends();
   ASSERT_EQ(sends.size(), 2U);
@@ -132,7 +190,7 @@ TEST_F(ConsumerTest, ALostBrokersRequestsHoldUpNoDrain) {
   up(0);
   request(0, 1);
   core.drain(now + 8s);
-  core.on_down(0);
+  core.on_down(0, now);
   EXPECT_TRUE(core.is_drained(true, now));
 }
 
