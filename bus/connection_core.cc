@@ -9,7 +9,7 @@ namespace parley {
 
 ConnectionCore::Change ConnectionCore::on_opened(BootId boot, Instant now) {
   outbox_.clear();
-  needs_socket_ = false;
+  needs_socket_ = said_who_we_are_ = false;
   boot_ = boot;
   return perform(link_.on_opened(now));
 }
@@ -17,7 +17,13 @@ ConnectionCore::Change ConnectionCore::on_opened(BootId boot, Instant now) {
 ConnectionCore::Change ConnectionCore::on_connected() { return perform(link_.on_connected()); }
 
 ConnectionCore::Change ConnectionCore::on_disconnected() {
-  return perform(link_.on_disconnected());
+  if (left_ || needs_socket_) return Change::none;
+  if (link_.is_registered()) return perform(link_.on_disconnected());
+  // A broker may have heard us and sent what is lost now; it would not know if we came back with the same
+  // identity. Where REGISTER could not leave, ZeroMQ tries again by itself.
+  if (!said_who_we_are_ || !outbox_.empty()) return Change::none;
+  needs_socket_ = true;
+  return Change::down;
 }
 
 ConnectionCore::Received ConnectionCore::on_message(const Envelope& envelope, Instant now) {
@@ -79,6 +85,7 @@ void ConnectionCore::register_us() {
   outbox_.clear();  // an earlier REGISTER that could not be sent
   // A process that hangs would be given requests only to lose them again; when it lives, a tick registers it.
   if (!may_register_ || !options_.is_alive()) return;
+  said_who_we_are_ = true;
   send(encode(EnvelopeHeader{.kind = EnvelopeKind::register_peer,
                              .id = {.gateway = options_.instance, .boot = boot_}},
               options_.registration));

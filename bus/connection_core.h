@@ -79,6 +79,7 @@ class ConnectionCore {
   BootId boot_ = {};
   std::deque<std::string> outbox_;
   bool needs_socket_ = true;
+  bool said_who_we_are_ = false;  // on this socket; while it waits in the outbox, not yet
   bool may_register_ = true;
   bool left_ = false;
 };

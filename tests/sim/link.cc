@@ -51,6 +51,11 @@ void Link::establish() {
   peer_.after(universe_.latency(), [this, connection = connection_] {
     if (connection == connection_) end_->on_connected();
   });
+  if (!universe_.chance(universe_.young_breaks_per_thousand)) return;
+  const Duration age = universe_.random.between(0ms, 8 * universe_.latency_max);
+  universe_.timeline.at(universe_.now() + age, [this, young = connection_] {
+    if (young == connection_) cut();
+  });
 }
 
 Link::Sent Link::send_up(std::string bytes) {
@@ -106,7 +111,8 @@ void Link::tell(const ConnectionPtr& connection, Way way) {
     untold_[way].push_back(connection);
     return;
   }
-  const Instant seen = std::max(universe_.now() + universe_.random.between(50us, 20ms),
+  const Duration slowest = universe_.chance(200) ? 400ms : 20ms;  // half-open for a while
+  const Instant seen = std::max(universe_.now() + universe_.random.between(50us, slowest),
                                 connection->last_arrival[way]);
   receiver(way).after(seen - universe_.now(), [this, connection, way] {
     if (std::exchange(connection->ended[way], true)) return;

@@ -5,6 +5,7 @@
 namespace parley::sim {
 
 void Nemesis::begin() {
+  universe_.young_breaks_per_thousand = rates_.young_breaks_per_thousand;
   often(rates_.kill_worker, [this] { one_of(victims_.workers).kill(); });
   often(rates_.kill_broker, [this] { one_of(victims_.brokers).kill(); });
   often(rates_.kill_gateway, [this] { one_of(victims_.gateways).kill(); });
@@ -104,6 +105,7 @@ void Nemesis::supervise() {
 void Nemesis::heal() {
   universe_.trace.say("nemesis", "heals everything");
   healed_ = true;
+  universe_.young_breaks_per_thousand = 0;
   while (!clogged_.empty()) free(clogged_.begin()->first);
   for (Node* node : victims_.all) node->resume();
   victims_.store->heal();

@@ -23,6 +23,7 @@ struct Universe {
   Trace trace;
   Duration latency_min{};  // of the network
   Duration latency_max{};
+  std::uint64_t young_breaks_per_thousand = 0;  // connections that break while they are new
 
   Instant now() const { return timeline.now(); }
   bool chance(std::uint64_t per_thousand) { return random.below(1'000) < per_thousand; }

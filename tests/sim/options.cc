@@ -22,6 +22,7 @@ FaultRates draw_faults(Random& random) {
   rates.clog = rate(500ms, 4s);
   rates.terminate = rate(700ms, 4s);
   rates.slow_store = rate(500ms, 4s);
+  rates.young_breaks_per_thousand = one_of(random, {0, 0, 300});
   return rates;
 }
 
@@ -30,7 +31,8 @@ FaultRates draw_faults(Random& random) {
 bool FaultRates::any() const {
   const Duration none{};
   return kill_worker != none || kill_broker != none || kill_gateway != none || pause != none ||
-         cut != none || clog != none || terminate != none || slow_store != none;
+         cut != none || clog != none || terminate != none || slow_store != none ||
+         young_breaks_per_thousand != 0;
 }
 
 WorldOptions WorldOptions::draw(Random& random) {

@@ -20,6 +20,7 @@ struct FaultRates {
   Duration clog{};       // a way, or both, is stuck
   Duration terminate{};  // any process ends in order and comes back
   Duration slow_store{};
+  std::uint64_t young_breaks_per_thousand = 0;  // connections that break while they are new
   bool any() const;
 };
 

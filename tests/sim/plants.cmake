@@ -49,3 +49,9 @@ sim_plant(move_backwards dispatcher_moves.cc
     if (!forget_if_abandoned(at)) place(at);]]
   [[  for (auto at = moved.rbegin(); at != moved.rend(); ++at)
     if (!forget_if_abandoned(*at)) place(*at);]])
+
+# A worker whose registration may have been heard comes back from the same address: what it was sent is lost.
+sim_plant(come_back_unnoticed connection_core.cc
+  [[  needs_socket_ = true;
+  return Change::down;]]
+  [[  return Change::none;]])

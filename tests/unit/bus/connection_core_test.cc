@@ -75,6 +75,17 @@ TEST_F(ConnectionTest, LeavesOnlyOneRegistrationWaiting) {
   EXPECT_EQ(kinds(), one_register);
 }
 
+// A broker may have registered us and sent requests, which are lost: it must see another life of us.
+TEST_F(ConnectionTest, ComesBackFromANewAddressWhenItsRegistrationMayHaveBeenHeard) {
+  core.on_opened(BootId{1}, now);
+  EXPECT_EQ(kinds(), one_register) << "the socket took it";
+  EXPECT_EQ(core.on_disconnected(), Change::down);
+  EXPECT_TRUE(core.needs_socket());
+  core.on_opened(BootId{2}, now);
+  EXPECT_EQ(core.on_disconnected(), Change::none) << "REGISTER still waits: nobody can have heard it";
+  EXPECT_FALSE(core.needs_socket());
+}
+
 TEST_F(ConnectionTest, HandsOnOnlyWhatComesOverARegisteredConnection) {
   core.on_opened(BootId{1}, now);
   EXPECT_FALSE(hear(EnvelopeKind::request).for_owner);
