@@ -223,8 +223,11 @@ void BusinessPeer::Impl::perform() {
   // What finds an outbox full is repeated: asks by PublisherCore, answers because the broker asks again.
   for (auto& [broker, bytes] : asking.take_sends())
     links[broker].connection->send(std::move(bytes));
-  for (auto& answer : serving.take_sends())
+  for (auto& answer : serving.take_sends()) {
+    // Only who serves has something to drain; from others a broker does not expect it.
+    if (answer.what == ConsumerCore::What::control && apps.empty()) continue;
     links[answer.broker].connection->send(std::move(answer.bytes));
+  }
 }
 
 void BusinessPeer::Impl::tick() {
@@ -316,9 +319,9 @@ void BusinessPeer::drain(Duration limit, std::function<void()> done) {
   impl_->drain(limit, std::move(done));
 }
 
-bool BusinessPeer::healthy() const {
-  return std::ranges::any_of(impl_->links,
-                             [](const auto& link) { return link.connection->is_up(); });
+std::size_t BusinessPeer::brokers_up() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      impl_->links, [](const auto& link) { return link.connection->is_up(); }));
 }
 
 Loop& BusinessPeer::loop() { return impl_->loop; }

@@ -109,7 +109,8 @@ class BusinessPeer {
   // passed.
   void drain(Duration limit, std::function<void()> done);
 
-  bool healthy() const;  // registered at one broker at least
+  std::size_t brokers_up() const;  // at which it is registered
+  bool healthy() const { return brokers_up() > 0; }
   Loop& loop();
   const std::string& name() const;
   InstanceId instance() const;  // its hash

@@ -34,8 +34,9 @@ void BusSettings::declare(Config& config, const std::string& side) {
 Result<BusEndpoint> parse_bus_endpoint(std::string_view text,
                                        const std::optional<CurveKeyPair>& own, PlainTcp plain) {
   // A path may have blanks; a key behind the last is a mistake.
-  if (text.starts_with("ipc://") && !is_curve_key(text.substr(text.rfind(' ') + 1)))
-    return BusEndpoint{std::string(text)};
+  const std::size_t last = text.rfind(' ');
+  const bool ends_with_key = last != text.npos && is_curve_key(text.substr(last + 1));
+  if (text.starts_with("ipc://") && !ends_with_key) return BusEndpoint{std::string(text)};
   const std::size_t space = text.find(' ');
   const std::string address(text.substr(0, space));
   const std::string_view server_key = space == text.npos ? "" : text.substr(space + 1);

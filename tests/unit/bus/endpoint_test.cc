@@ -17,6 +17,12 @@ TEST(BusEndpoint, OfThisHostNeedsNoKey) {
   EXPECT_EQ(*blank, BusEndpoint{"ipc:///my data/x"});
 }
 
+TEST(BusEndpoint, APathAsLongAsAKeyIsNoKey) {
+  const std::string path = "ipc:///tmp/parley-bus-nhxIhi/b1.gateways";
+  ASSERT_EQ(path.size(), broker_key.size());
+  EXPECT_TRUE(parse_bus_endpoint(path, std::nullopt, PlainTcp::refused));
+}
+
 TEST(BusEndpoint, OverTcpCarriesTheBrokersKeyAndOurs) {
   const auto endpoint =
       parse_bus_endpoint("tcp://10.0.0.5:7101 " + broker_key, own, PlainTcp::refused);
