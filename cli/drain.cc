@@ -14,6 +14,7 @@ namespace {
 constexpr Duration answer_limit = 2s;
 // A process that is started again is away for 100 ms and more.
 constexpr Duration look_every = 20ms;
+constexpr Duration look_limit = 500ms;  // a broker that has ended never answers
 
 std::string listed(const std::vector<std::string>& words) {
   std::string text;
@@ -43,7 +44,7 @@ bool tell(const Endpoints& brokers, const DrainPlan& plan, const std::string& na
 // Looks until `reached` says so. False: not in time.
 template <typename Reached>
 bool wait_until(const Endpoints& brokers, Instant deadline, Reached reached) {
-  while (!reached(ask_brokers(brokers, answer_limit))) {
+  while (!reached(ask_brokers(brokers, look_limit))) {
     if (monotonic_now() >= deadline) return false;
     poll(nullptr, 0, static_cast<int>(to_ms(look_every)));
   }

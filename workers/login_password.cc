@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "proto/trace_text.h"
 #include "workers/account_rules.h"
 
 namespace parley {
@@ -111,7 +112,9 @@ Response PasswordLogin::log_in(const Request<wire::PasswordRequest>& request,
   if (!account) {
     if (account.error().code == Errc::refused) {
       throttle_.failed(asked.name(), origin, moment.now);
-      log::warn("login.refused", {{"name", asked.name()}, {"origin", origin}});
+      log::warn("login.refused", {{"name", asked.name()},
+                                  {"origin", origin},
+                                  {"trace", trace_text(request.header.trace)}});
     }
     return tl::unexpected(std::move(account).error());
   }
