@@ -15,6 +15,9 @@ TEST(BusEndpoint, OfThisHostNeedsNoKey) {
   const auto blank = parse_bus_endpoint("ipc:///my data/x", std::nullopt, PlainTcp::refused);
   ASSERT_TRUE(blank) << blank.error().detail;
   EXPECT_EQ(*blank, BusEndpoint{"ipc:///my data/x"});
+  const std::string long_as_a_key = "ipc:///" + std::string(33, 'x');
+  ASSERT_TRUE(is_curve_key(long_as_a_key)) << "what this is about";
+  EXPECT_TRUE(parse_bus_endpoint(long_as_a_key, std::nullopt, PlainTcp::refused));
 }
 
 TEST(BusEndpoint, APathAsLongAsAKeyIsNoKey) {
