@@ -61,6 +61,8 @@ class Broker {
   std::vector<BrokerAction> take_actions() { return std::exchange(output_.actions, {}); }
   std::vector<BrokerEvent> take_events() { return std::exchange(output_.events, {}); }
 
+  // What `parley status` shows.
+  wire::BrokerStatus status();
   const BrokerCounters& counters() const { return output_.counters; }
   std::size_t peers() const { return peers_.size(); }
   std::size_t held() const { return dispatcher_.held(); }

@@ -67,6 +67,10 @@ void describe(const Service& service, std::uint32_t hint_ms, wire::BrokerStatus:
 }  // namespace
 
 void Broker::on_status(const PeerKey& from) {
+  output_.send(from, encode({.kind = EnvelopeKind::status_reply}, status().SerializeAsString()));
+}
+
+wire::BrokerStatus Broker::status() {
   wire::BrokerStatus status;
   status.set_name(options_.name);
   status.set_boot(options_.boot.value);
@@ -81,7 +85,7 @@ void Broker::on_status(const PeerKey& from) {
     if (service.ever_offered || service.waiting > 0)
       describe(service, options_.retry_hint_ms, *status.add_services());
   });
-  output_.send(from, encode({.kind = EnvelopeKind::status_reply}, status.SerializeAsString()));
+  return status;
 }
 
 void Broker::on_admin(const PeerKey& from, const Envelope& envelope) {

@@ -13,12 +13,14 @@
 #include "bus/broker_log.h"
 #include "bus/counter_feed.h"
 #include "bus/gatekeeper.h"
+#include "bus/status_metrics.h"
 #include "bus/uv_socket.h"
 
 namespace parley {
 namespace {
 
 constexpr Duration tick_every = 100ms;
+constexpr Duration status_every = 1s;  // in the metrics
 constexpr std::size_t budget = 64;           // messages (of up to batch_bytes) per turn and socket
 constexpr std::size_t backlog_max = 50'000;  // read before a death is believed, per socket
 constexpr int probes_per_disconnect = 3;
@@ -107,6 +109,8 @@ struct BrokerProcess::Impl {
   std::vector<std::pair<CounterFeed, std::uint64_t BrokerCounters::*>> feeds;
   Counter unsent, handshakes_failed, revoked;
   Gauge held, held_bytes, waiting, peers;
+  StatusMetrics status_metrics;
+  Instant status_shown_at;
 };
 
 BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in)
@@ -126,7 +130,8 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
       held_bytes(metrics.gauge("parley_broker_held_bytes", "their bytes")),
       waiting(metrics.gauge("parley_broker_waiting",
                             "of those held: without a worker, or waiting for its credit")),
-      peers(metrics.gauge("parley_broker_peers", "registered gateways and workers")) {
+      peers(metrics.gauge("parley_broker_peers", "registered peers")),
+      status_metrics(metrics) {
 #define PARLEY_BROKER_COUNTER(name, help)                                         \
   feeds.emplace_back(CounterFeed(metrics, "parley_broker_" #name "_total", help), \
                      &BrokerCounters::name);
@@ -296,6 +301,10 @@ void BrokerProcess::Impl::tick() {
   held_bytes.set(static_cast<double>(broker.held_bytes()));
   waiting.set(static_cast<double>(broker.waiting()));
   peers.set(static_cast<double>(broker.peers()));
+  if (now() - status_shown_at >= status_every) {
+    status_shown_at = now();
+    status_metrics.update(broker.status());
+  }
   if (is_draining && (broker.is_drained() || now() >= drain_until)) {
     log::info("broker.stopped", {{"unanswered", broker.held()}});
     loop.stop();

@@ -11,8 +11,9 @@ namespace parley {
 
 class CounterFeed {
  public:
-  CounterFeed(Metrics& metrics, const std::string& name, const std::string& help)
-      : counter_(metrics.counter(name, help)) {}
+  CounterFeed(Metrics& metrics, const std::string& name, const std::string& help,
+              Labels labels = {})
+      : counter_(metrics.counter(name, help, labels)) {}
   void set(std::uint64_t total) { counter_.add(total - std::exchange(seen_, total)); }
 
  private:
