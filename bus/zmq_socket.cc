@@ -45,7 +45,8 @@ class Frame {
   std::string_view view() {
     return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
   }
-  // What the ZAP handler has said whose it is.
+  // What the ZAP handler has said whose it is. A peer cannot say so itself: of the properties of a connection
+  // ZeroMQ enters the handler's first, and the peer's own only where there is none yet.
   std::string_view user_id() {
     const char* id = zmq_msg_gets(&message_, "User-Id");
     return id == nullptr ? std::string_view() : id;
