@@ -21,6 +21,10 @@ MAY_INCLUDE = {
     "tests": {"base", "proto", "bus", "store", "client", "gateway", "workers", "cli", "tests", "perf"},
     "perf": {"base", "proto", "bus", "store", "client", "gateway", "workers", "cli", "tests"},
 }
+# Narrower than the folder: files that may include only these and each other. The checker judges what others
+# recorded; it must not know them.
+CHECKER = re.compile(r"cli/verify/(check|figures|history|index|rules_\w+)\.(cc|h)$")
+CHECKER_MAY_INCLUDE = ("base/",)
 # Narrower than the folder: the file → the only prefixes of store/ that it may name.
 STORE_BACKENDS = ("store/pg/", "store/redis/", "store/memory/")
 
@@ -88,6 +92,8 @@ def check_includes(name, text):
             top = target.split("/")[0]
             if top != folder and top in MAY_INCLUDE and top not in MAY_INCLUDE[folder]:
                 yield number, f"{folder} must not include {top}"
+            if CHECKER.match(name) and not (CHECKER.match(target) or target.startswith(CHECKER_MAY_INCLUDE)):
+                yield number, f"the checker must not include {target}"
             if target.startswith(STORE_BACKENDS) and not may_name_backend(name):
                 yield number, f"only main.cc, cli, tests name a backend of the store ({target})"
         foreign = re.match(r"\s*#include <([^>]+)>", line)
@@ -181,6 +187,7 @@ def self_test():
     planted = [
         ("gateway/x.cc", '#include "store/log_store.h"\n', "must not include"),
         ("workers/c2c.cc", '#include "store/pg/pg_store.h"\n', "only main.cc"),
+        ("cli/verify/rules_x.cc", '#include "client/client.h"\n', "the checker must not"),
         ("gateway/x.cc", "#include <zmq.h>\n", "confined"),
         ("bus/x.cc", "int a = 0;" + " " * 10 + "\n", "trailing"),
         ("bus/x.cc", "int " + "a" * 120 + ";\n", "columns"),

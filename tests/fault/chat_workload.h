@@ -12,9 +12,11 @@
 #include "client/memory_log.h"
 #include "perf/histogram.h"
 #include "tests/support/cluster.h"
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 namespace parley::test {
+
+using namespace verify;  // histories and what judges them
 
 struct ChatOptions {
   unsigned pairs = 3;

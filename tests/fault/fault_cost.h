@@ -2,9 +2,11 @@
 #pragma once
 
 #include "perf/histogram.h"
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 namespace parley::test {
+
+using namespace verify;  // histories and what judges them
 
 // From sending to ack, of each message that was unanswered at the time of a fault. One that met two
 // faults counts once.

@@ -7,9 +7,11 @@
 
 #include "tests/fault/chat_workload.h"
 #include "tests/fault/nemesis.h"
-#include "tests/support/history_check.h"
+#include "cli/verify/check.h"
 
 namespace parley::test {
+
+using namespace verify;  // histories and what judges them
 
 // 15 s, or PARLEY_FAULT_SECONDS.
 Duration fault_length();

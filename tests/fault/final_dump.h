@@ -4,9 +4,11 @@
 #include <map>
 
 #include "tests/support/cluster.h"
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 namespace parley::test {
+
+using namespace verify;  // histories and what judges them
 
 using CursorMap = std::map<std::pair<UserId, ConversationId>, std::pair<Seq, Seq>>;
 // How far each user has received and read.

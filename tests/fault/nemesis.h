@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "tests/support/cluster.h"
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 namespace parley::test {
+
+using namespace verify;  // histories and what judges them
 
 class Nemesis {
  public:

@@ -1,17 +1,27 @@
-#include "tests/support/history_check.h"
+#include "cli/verify/check.h"
 
 #include <algorithm>
 #include <map>
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
-void apply(std::span<const Rule> rules, const HistoryIndex& index, Verdict& verdict) {
-  for (const Rule& rule : rules) {
-    std::vector<std::string> found;
-    rule.check(index, found);
-    for (std::string& what : found) verdict.findings.push_back({rule.anomaly, std::move(what)});
-  }
+void apply(const Rule& rule, const HistoryIndex& index, Verdict& verdict) {
+  std::vector<std::string> found;
+  rule.check(index, found);
+  for (std::string& what : found) verdict.findings.push_back({rule.anomaly, std::move(what)});
+}
+
+std::vector<std::string> uncovered_by(const HistoryIndex& index) {
+  std::vector<std::string> uncovered;
+  if (index.dumped) return uncovered;
+  for (const Rule& rule : all_rules())
+    if (rule.needs_dump != Rule::NeedsDump::no)
+      uncovered.push_back(std::string(rule.anomaly) + ", " + std::string(rule.sentence) +
+                          (rule.needs_dump == Rule::NeedsDump::yes
+                               ? ": not at all without the database"
+                               : ": only as far as devices saw it"));
+  return uncovered;
 }
 
 std::string count_of(std::size_t there, std::size_t needed, std::string_view what) {
@@ -40,11 +50,20 @@ std::vector<std::string> doubts_of(const HistoryIndex& index, Needed needed) {
     doubts.push_back(count_of(effective, index.faults.size(), "faults took hold"));
   if (open > 0) doubts.push_back(std::to_string(open) + " messages whose fate was never learnt");
   if (index.strays > 0) doubts.push_back(std::to_string(index.strays) + " stray records");
-  if (!index.dumped) doubts.push_back("no complete dump of the database");
+  if (!index.dumped && needed.dump == Needed::Dump::required)
+    doubts.push_back("no complete dump of the database");
   return doubts;
 }
 
 }  // namespace
+
+std::vector<Rule> all_rules() {
+  std::vector<Rule> all;
+  for (const auto rules : {durability_rules(), identity_rules(), order_rules(), sync_rules(),
+                           receipt_rules(), session_rules(), liveness_rules()})
+    all.insert(all.end(), rules.begin(), rules.end());
+  return all;
+}
 
 bool Verdict::has(std::string_view anomaly) const {
   return std::ranges::any_of(findings, [&](const Finding& f) { return f.anomaly == anomaly; });
@@ -53,9 +72,8 @@ bool Verdict::has(std::string_view anomaly) const {
 Verdict judge(const History& history, Needed needed) {
   const HistoryIndex index(history);
   Verdict verdict;
-  apply(durability_rules(), index, verdict);
-  apply(order_rules(), index, verdict);
-  apply(receipt_rules(), index, verdict);
+  for (const Rule& rule : all_rules()) apply(rule, index, verdict);
+  verdict.uncovered = uncovered_by(index);
   verdict.doubts = doubts_of(index, needed);
   if (!verdict.findings.empty())
     verdict.kind = Verdict::Kind::invalid;
@@ -91,4 +109,4 @@ std::string name_of(const MessageKey& key) {
          std::to_string(key.conversation.value);
 }
 
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,16 +1,18 @@
-// A history, sorted out once so that each rule of history_check reads like its sentence.
+// A history, sorted out once so that each rule of check.h reads like its sentence.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
-namespace parley::test {
+namespace parley::verify {
 
 // One attempt to send, with how it ended.
 struct Attempt {
@@ -21,6 +23,28 @@ struct Attempt {
   const SendFailed* failed = nullptr;
   const SendUnknown* unknown = nullptr;
   std::optional<Instant> completed_at = {};  // of ok or failed
+  std::optional<Instant> ended_at = {};      // also of unknown
+};
+
+// One question for a part of a log, with its answer.
+struct Pull {
+  const PullInvoked* invoked = nullptr;
+  Instant invoked_at;
+  std::string_view process;
+  const PullOk* ok = nullptr;
+  std::optional<Instant> ended_at = {};
+
+  // The last number that the answer speaks for. Requires: ok.
+  Seq covered_to() const;
+};
+
+// The time in which the server took a device for one user, by the device's own knowledge.
+struct Session {
+  std::string_view process;
+  UserId user;
+  std::string_view how;
+  Instant began_at;
+  std::optional<Instant> ended_at = {};
 };
 
 // Everything about one message.
@@ -60,12 +84,21 @@ class HistoryIndex {
   std::map<std::pair<ConversationId, std::string_view>, View> views;  // by conversation and device
   std::map<std::pair<ConversationId, Seq>, std::vector<const Row*>> rows;
   std::map<ConversationId, Seq> heads;
+  std::deque<Pull> pulls;  // by time of invocation
+  std::vector<const Event*> pushes;
+  std::map<std::string_view, std::vector<Session>> sessions;  // by process, by time
+  std::set<std::pair<UserId, ConversationId>> lists;
   std::vector<const Fault*> faults;
+  std::vector<Instant> faults_at;
   // Answers to nothing that was asked: the recorder is wrong, so nothing may be concluded.
   std::size_t strays = 0;
   std::optional<Instant> healed_at;
+  Instant last_at;                // of the latest event
+  bool receipts_invoked = false;  // recorded at all
   bool quiesced = false;
   bool dumped = false;
+  bool heads_dumped = false;
+  bool lists_dumped = false;
 
  private:
   void enter(const Event& event, const SendInvoked& what);
@@ -80,12 +113,26 @@ class HistoryIndex {
   void enter(const Event& event, const Healed& what);
   void enter(const Event& event, const Quiesced& what);
   void enter(const Event& event, const Dumped& what);
+  void enter(const Event& event, const Pushed&) { pushes.push_back(&event); }
+  void enter(const Event& event, const SessionBegan& what);
+  void enter(const Event& event, const SessionEnded& what);
+  void enter(const Event& event, const PullInvoked& what);
+  void enter(const Event& event, const PullOk& what);
+  void enter(const Event& event, const PullFailed& what);
+  void enter(const Event&, const ListRow& what) { lists.emplace(what.user, what.conversation); }
+  void enter(const Event&, const ReceiptInvoked&) { receipts_invoked = true; }
   void enter(const Event&, const StreamBegan&) {}
+  void enter(const Event&, const ConnectionClosed&) {}
+  void enter(const Event&, const Gauge&) {}
+  void enter(const Event&, const Attempted&) {}
   void enter(const Event&, const ReceiptAcked&) {}
   void enter(const Event&, const ReceiptSeen&) {}
 
   Attempt* attempt(std::uint64_t op);
+  Pull* pull(std::uint64_t op);
   View& view(std::string_view device, UserId reader, ConversationId conversation);
+
+  std::unordered_map<std::uint64_t, Pull*> open_pulls_;
 };
 
-}  // namespace parley::test
+}  // namespace parley::verify

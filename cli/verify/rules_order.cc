@@ -2,9 +2,9 @@
 #include <map>
 #include <set>
 
-#include "tests/support/history_check.h"
+#include "cli/verify/check.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Found = std::vector<std::string>;
@@ -147,8 +147,9 @@ void skipping_push(const HistoryIndex& index, Found& found) {
 }
 
 constexpr Rule rules[] = {
-    {"B1", "a log is numbered 1, 2, 3 … in the database and on every synced device", gap},
-    {"B2", "a number stands for one message, wherever it is seen", reuse},
+    {"B1", "a log is numbered 1, 2, 3 … in the database and on every synced device", gap,
+     Rule::NeedsDump::partly},
+    {"B2", "a number stands for one message, wherever it is seen", reuse, Rule::NeedsDump::partly},
     {"B3", "who sends after an ack gets a higher number", real_time_inversion},
     {"B3b", "a device's messages are numbered in the order in which it sent them", session_fifo},
     {"B4", "all devices see the same log", divergent_devices},
@@ -159,4 +160,4 @@ constexpr Rule rules[] = {
 
 std::span<const Rule> order_rules() { return rules; }
 
-}  // namespace parley::test
+}  // namespace parley::verify

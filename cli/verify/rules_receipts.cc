@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <map>
 
-#include "tests/support/history_check.h"
+#include "cli/verify/check.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Found = std::vector<std::string>;
@@ -74,13 +74,63 @@ void beyond_tail(const HistoryIndex& index, Found& found) {
   }
 }
 
+std::string of_user(UserId user) { return "user " + std::to_string(user.value); }
+
+// Calls `look` for each observed position of a user, whether he or somebody else was told it.
+template <typename Look>
+void for_each_position(const HistoryIndex& index, Look look) {
+  for (const Event& event : index.history.events())
+    if (const auto* seen = std::get_if<ReceiptSeen>(&event.what))
+      look(event, seen->user, seen->conversation, Seen{seen->received, seen->read});
+    else if (const auto* acked = std::get_if<ReceiptAcked>(&event.what))
+      look(event, acked->user, acked->conversation, Seen{acked->received, acked->read});
+}
+
+void inverted(const HistoryIndex& index, Found& found) {
+  for_each_position(
+      index, [&](const Event& event, UserId user, ConversationId conversation, const Seen& at) {
+        if (at.read > at.received)
+          found.push_back(event.process + " saw that " + of_user(user) + " has read up to " +
+                          place(conversation, at.read) + " and received up to " +
+                          std::to_string(at.received.value));
+      });
+}
+
+// What the user's own devices can have asked for at a moment: what they said so far.
+void forged(const HistoryIndex& index, Found& found) {
+  std::map<std::pair<UserId, ConversationId>, Seen> asked;
+  for (const Event& event : index.history.events()) {
+    if (const auto* own = std::get_if<ReceiptInvoked>(&event.what)) {
+      Seen& most = asked[{own->user, own->conversation}];
+      most = {std::max({most.received, own->received, own->read}), std::max(most.read, own->read)};
+    }
+    const auto* seen = std::get_if<ReceiptSeen>(&event.what);
+    if (!seen) continue;
+    const auto members = members_of(seen->conversation);
+    if (members && !members->has(seen->user)) {
+      found.push_back(event.process + " was shown a receipt of " + of_user(seen->user) +
+                      ", who is no member of conversation " +
+                      std::to_string(seen->conversation.value));
+      continue;
+    }
+    if (!index.receipts_invoked) continue;
+    const Seen most = asked[{seen->user, seen->conversation}];
+    if (seen->received > most.received || seen->read > most.read)
+      found.push_back(event.process + " saw " + of_user(seen->user) + " at " +
+                      place(seen->conversation, std::max(seen->received, seen->read)) +
+                      ", which none of his devices had asked for");
+  }
+}
+
 constexpr Rule rules[] = {
     {"C3", "cursors never go back, and end where they were acknowledged", receipt_goes_back},
-    {"C4", "cursors never pass the newest entry", beyond_tail},
+    {"C4", "cursors never pass the newest entry", beyond_tail, Rule::NeedsDump::yes},
+    {"C5", "what is read has been received", inverted},
+    {"C6", "a cursor stands where one of its user's own devices put it", forged},
 };
 
 }  // namespace
 
 std::span<const Rule> receipt_rules() { return rules; }
 
-}  // namespace parley::test
+}  // namespace parley::verify

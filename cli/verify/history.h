@@ -1,13 +1,14 @@
 // What happened in a run, as values: every request with its outcome, everything devices received,
 // the faults that were injected, and the rows that were left in the database (RELIABILITY §2.1).
-// One process per machine writes it, so one CLOCK_MONOTONIC orders it exactly. history_check.h
-// judges it.
+// One process per machine writes it, so one CLOCK_MONOTONIC orders it exactly. check.h judges it.
 //
 // File format: JSON lines
 // {"i":line,"t":ns,"p":"alice/1","type":"invoke|ok|fail|info|obs","f":"send",…}.
+// A recorder leaves out what it cannot see; rules that need it then conclude nothing.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,7 +18,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 
-namespace parley::test {
+namespace parley::verify {
 
 // What makes a message one and the same, however often it is sent (c2c.proto, SendRequest).
 struct MessageKey {
@@ -62,8 +63,53 @@ struct Delivered {
   std::uint64_t body = 0;
   Via via = Via::push;
 };
+// A push as it came over the wire, before the device decided whether it is new.
+struct Pushed {
+  UserId reader;
+  MessageKey key;
+  Seq seq;
+  std::uint64_t body = 0;
+};
 // A device's stream of pushes begins anew (it connected), or the server said that it left some out.
 struct StreamBegan {};
+struct ConnectionClosed {};
+
+// The server took the device for this user. `how`: "password" or "token".
+struct SessionBegan {
+  UserId user;
+  std::string how;
+};
+// The server confirmed that the device's session is over for good: "logout", "revoked", "replaced".
+struct SessionEnded {
+  std::string why;
+};
+
+// A device asked for the entries from … to of a log. `op` is unique among all requests; each ends
+// in at most one of ok and failed.
+struct PullInvoked {
+  std::uint64_t op = 0;
+  UserId reader;
+  ConversationId conversation;
+  Seq from;
+  Seq to;
+};
+struct PageEntry {
+  Seq seq;
+  UserId sender;
+  ClientMessageId client_id{};
+  std::uint64_t body = 0;
+};
+// The page, the log's newest number at that time, and whether the range goes on after it.
+struct PullOk {
+  std::uint64_t op = 0;
+  Seq head;
+  bool more = false;
+  std::vector<PageEntry> entries;
+};
+struct PullFailed {
+  std::uint64_t op = 0;
+  std::string error;
+};
 // The device was told that it has everything up to and including `head`.
 struct Synced {
   UserId reader;
@@ -71,6 +117,13 @@ struct Synced {
   Seq head;
 };
 
+// A device of the user may from now on tell the server that he has come so far.
+struct ReceiptInvoked {
+  UserId user;
+  ConversationId conversation;
+  Seq received;
+  Seq read;
+};
 // The server confirmed where the user's cursors stand.
 struct ReceiptAcked {
   UserId user;
@@ -101,6 +154,20 @@ struct Healed {};
 // passed.
 struct Quiesced {};
 
+// What a process of the server (the event's process) counts or holds at the time. Requests taken by
+// a broker in its life: "bus_requests". Memory and open files of a process: "rss_bytes", "fds". A
+// queue or window with a bound: any name, and the bound.
+struct Gauge {
+  std::string name;
+  std::int64_t value = 0;
+  std::int64_t limit = 0;  // 0: none
+};
+// A request was given to a worker, for the attempt-th time.
+struct Attempted {
+  std::uint64_t request = 0;
+  std::uint64_t attempt = 0;
+};
+
 // The final dump of the database.
 struct Row {
   MessageKey key;
@@ -112,16 +179,26 @@ struct Head {
   ConversationId conversation;
   Seq seq;
 };
-// The dump is complete; without it nothing is concluded from what is not there.
+// The conversation stands in the user's list.
+struct ListRow {
+  UserId user;
+  ConversationId conversation;
+};
+// The dump is complete: how many of each there were. Without it nothing is concluded from what is
+// not there; the same for heads and lists, if they were left out.
 struct Dumped {
   std::uint64_t rows = 0;
+  std::optional<std::uint64_t> heads = {};
+  std::optional<std::uint64_t> lists = {};
 };
 
 struct Event {
   Instant at;
   std::string process;  // a device ("alice/1"), "nemesis", "database"
-  std::variant<SendInvoked, SendOk, SendFailed, SendUnknown, Delivered, StreamBegan, Synced,
-               ReceiptAcked, ReceiptSeen, Fault, Healed, Quiesced, Row, Head, Dumped>
+  std::variant<SendInvoked, SendOk, SendFailed, SendUnknown, Delivered, Pushed, StreamBegan,
+               ConnectionClosed, SessionBegan, SessionEnded, PullInvoked, PullOk, PullFailed,
+               Synced, ReceiptInvoked, ReceiptAcked, ReceiptSeen, Fault, Healed, Quiesced, Gauge,
+               Attempted, Row, Head, ListRow, Dumped>
       what;
 };
 
@@ -145,9 +222,9 @@ class History {
   std::vector<Event> events_;
 };
 
-}  // namespace parley::test
+}  // namespace parley::verify
 
 template <>
-struct std::hash<parley::test::MessageKey> {
-  std::size_t operator()(const parley::test::MessageKey& key) const noexcept;
+struct std::hash<parley::verify::MessageKey> {
+  std::size_t operator()(const parley::verify::MessageKey& key) const noexcept;
 };

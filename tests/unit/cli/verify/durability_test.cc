@@ -1,8 +1,8 @@
 // Each anomaly of RELIABILITY §2.2 is planted and must be found; histories that look like one and
 // are none must pass.
-#include "tests/unit/support/planted_history.h"
+#include "tests/unit/cli/verify/planted_history.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Kind = Verdict::Kind;
@@ -63,6 +63,30 @@ TEST(A2Duplicate, IsAMessageThatTwoDevicesSeeAtTwoPlaces) {
   EXPECT_TRUE(p.judged().has("A2"));
 }
 
+TEST(A2Duplicate, IsAStormOfPushesOfOneEntry) {
+  Planted p;
+  p.sent({1, 'a'}, 1);
+  for (int copy = 0; copy < 11; ++copy) p.pushed("2/1", {1, 'a'}, 1);
+  EXPECT_TRUE(p.dumped().judged().has("A2"));
+}
+
+TEST(A2Duplicate, IsEveryEntryPushedThreeTimes) {
+  Planted p;
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
+    const Planted::Name name{1, static_cast<char>(seq)};
+    p.sent(name, seq);
+    for (int copy = 0; copy < 3; ++copy) p.pushed("2/1", name, seq);
+  }
+  EXPECT_TRUE(p.dumped().judged().has("A2"));
+}
+
+TEST(A2Duplicate, IsNotAPushThatComesAgainAfterAWorkersDeath) {
+  Planted p;
+  p.sent({1, 'a'}, 1).pushed("2/1", {1, 'a'}, 1).push("2/1", {1, 'a'}, 1).fault(1, 2);
+  for (int copy = 0; copy < 3; ++copy) p.pushed("2/1", {1, 'a'}, 1);
+  expect_valid(p.dumped());
+}
+
 TEST(A2Duplicate, IsNotTheSameEntryOnTwoDevices) {
   Planted p;
   p.sent({1, 'a'}, 1).push("2/1", {1, 'a'}, 1).push("2/2", {1, 'a'}, 1).dumped();
@@ -95,6 +119,12 @@ TEST(A2bUnstableAck, IsAnotherTimeForTheSameMessage) {
   EXPECT_TRUE(p.judged().has("A2b"));
 }
 
+TEST(A2bUnstableAck, IsOneThatChangesOnlyTheThirdTime) {
+  Planted p;
+  p.sent({1, 'a'}, 1).ok(p.invoke({1, 'a'}), 1).ok(p.invoke({1, 'a'}), 7).dumped();
+  EXPECT_TRUE(p.judged().has("A2b"));
+}
+
 TEST(A2bUnstableAck, IsNotTheSameAnswerTwice) {
   Planted p;
   p.ok(p.invoke({1, 'a'}), 1).ok(p.invoke({1, 'a'}), 1).row({1, 'a'}, 1).dumped();
@@ -121,6 +151,18 @@ TEST(A3Phantom, IsAnotherSendersName) {
   EXPECT_TRUE(p.judged().has("A3"));
 }
 
+TEST(A3Phantom, IsAPushThatNobodySent) {
+  Planted p;
+  p.sent({1, 'a'}, 1).pushed("2/1", {1, 'x'}, 2).dumped();
+  EXPECT_TRUE(p.judged().has("A3"));
+}
+
+TEST(A3Phantom, IsAPageWithAnotherBody) {
+  Planted p;
+  p.sent({1, 'a'}, 1).asked("2/1", 1, {.head = 1, .lines = {{{1, 'a'}, 1, "corrupt"}}}).dumped();
+  EXPECT_TRUE(p.judged().has("A3"));
+}
+
 TEST(A3Phantom, IsNotAMessageWhoseSenderNeverLearntItsFateInTime) {
   Planted p;
   p.unknown(p.invoke({1, 'a'})).push("2/1", {1, 'a'}, 1).sent({1, 'a'}, 1).dumped();
@@ -138,6 +180,12 @@ TEST(A3bAbortedRead, IsARefusedMessageInTheDatabase) {
 TEST(A3bAbortedRead, IsARefusedMessageOnADevice) {
   Planted p;
   p.failed(p.invoke({1, 'a'})).push("2/1", {1, 'a'}, 1).dumped();
+  EXPECT_TRUE(p.judged().has("A3b"));
+}
+
+TEST(A3bAbortedRead, IsOneThatWasRefusedEachTimeItWasTried) {
+  Planted p;
+  p.failed(p.invoke({1, 'a'})).failed(p.invoke({1, 'a'})).pull("2/2", {1, 'a'}, 1).dumped();
   EXPECT_TRUE(p.judged().has("A3b"));
 }
 
@@ -161,6 +209,12 @@ TEST(A5StuckUnknown, IsARetryThatIsAnsweredTooLate) {
   const auto op = p.invoke({1, 'a'});
   p.later(11s).ok(op, 1).row({1, 'a'}, 1).dumped();
   EXPECT_TRUE(p.judged().has("A5"));
+}
+
+TEST(A5StuckUnknown, IsARetryThatIsNeverAnsweredAtAll) {
+  Planted p;
+  p.healed().sent({1, 'b'}, 1).invoke({1, 'a'});
+  EXPECT_TRUE(p.dumped().judged().has("A5"));
 }
 
 TEST(A5StuckUnknown, IsNotASlowAnswerBeforeHealing) {
@@ -198,4 +252,4 @@ TEST(A7DedupeCollision, IsNotARefusedOtherBody) {
 }
 
 }  // namespace
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,7 +1,7 @@
 // A run that could not have shown an anomaly is unknown, never valid.
-#include "tests/unit/support/planted_history.h"
+#include "tests/unit/cli/verify/planted_history.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Kind = Verdict::Kind;
@@ -79,4 +79,4 @@ TEST(Verdict, OfALongHistoryComesSoon) {
 }
 
 }  // namespace
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,13 +1,13 @@
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "base/random.h"
-#include "tests/unit/support/planted_history.h"
+#include "tests/unit/cli/verify/planted_history.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 std::string fresh_path() {
@@ -72,4 +72,4 @@ TEST(History, AMissingFileIsAnError) {
 }
 
 }  // namespace
-}  // namespace parley::test
+}  // namespace parley::verify

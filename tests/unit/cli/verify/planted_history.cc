@@ -1,6 +1,6 @@
-#include "tests/unit/support/planted_history.h"
+#include "tests/unit/cli/verify/planted_history.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 std::uint64_t hash_of(Planted::Name name, std::string_view body) {
@@ -65,7 +65,21 @@ Planted& Planted::row(Name name, std::uint64_t seq, std::string_view body) {
 }
 
 Planted& Planted::head(std::uint64_t seq) {
+  ++heads_;
   return add("database", Head{.conversation = conversation_, .seq = Seq{seq}});
+}
+
+Planted& Planted::list(std::uint64_t user) {
+  ++lists_;
+  return add("database", ListRow{.user = UserId{user}, .conversation = conversation_});
+}
+
+Planted& Planted::dumped_with_heads() {
+  return add("database", Dumped{.rows = rows_, .heads = heads_});
+}
+
+Planted& Planted::dumped_with_lists() {
+  return add("database", Dumped{.rows = rows_, .heads = heads_, .lists = lists_});
 }
 
 Planted& Planted::dumped() { return add("database", Dumped{.rows = rows_}); }
@@ -88,6 +102,67 @@ Planted& Planted::push(std::string device, Name name, std::uint64_t seq, std::st
 
 Planted& Planted::pull(std::string device, Name name, std::uint64_t seq) {
   return deliver(std::move(device), name, seq, {}, Via::pull);
+}
+
+Planted& Planted::pushed(std::string device, Name name, std::uint64_t seq, std::string_view body) {
+  const UserId reader{static_cast<std::uint64_t>(device.front() - '0')};
+  return add(
+      std::move(device),
+      Pushed{.reader = reader, .key = key(name), .seq = Seq{seq}, .body = hash_of(name, body)});
+}
+
+Planted& Planted::closed(std::string device) { return add(std::move(device), ConnectionClosed{}); }
+
+Planted& Planted::login(std::string device, std::uint64_t user, std::string how) {
+  return add(std::move(device), SessionBegan{.user = UserId{user}, .how = std::move(how)});
+}
+
+Planted& Planted::logout(std::string device) {
+  return add(std::move(device), SessionEnded{.why = "logout"});
+}
+
+std::uint64_t Planted::ask(std::string device, std::uint64_t from, std::uint64_t to) {
+  const UserId reader{static_cast<std::uint64_t>(device.front() - '0')};
+  add(std::move(device), PullInvoked{.op = ++ops_,
+                                     .reader = reader,
+                                     .conversation = conversation_,
+                                     .from = Seq{from},
+                                     .to = Seq{to}});
+  return ops_;
+}
+
+Planted& Planted::page(std::uint64_t op, const Answer& answer) {
+  PullOk page{.op = op, .head = Seq{answer.head}, .more = answer.more, .entries = {}};
+  for (const Line& line : answer.lines)
+    page.entries.push_back({.seq = Seq{line.seq},
+                            .sender = UserId{line.name.sender},
+                            .client_id = key(line.name).client_id,
+                            .body = hash_of(line.name, line.body)});
+  return add("reader", std::move(page));
+}
+
+Planted& Planted::no_page(std::uint64_t op) {
+  return add("reader", PullFailed{.op = op, .error = "not_found"});
+}
+
+Planted& Planted::asked(std::string device, std::uint64_t from, const Answer& answer) {
+  return page(ask(std::move(device), from), answer);
+}
+
+Planted& Planted::gauge(std::string process, std::string name, std::int64_t value,
+                        std::int64_t limit) {
+  return add(std::move(process), Gauge{.name = std::move(name), .value = value, .limit = limit});
+}
+
+Planted& Planted::attempted(std::uint64_t request, std::uint64_t attempt) {
+  return add("broker-1", Attempted{.request = request, .attempt = attempt});
+}
+
+Planted& Planted::wants_receipt(std::uint64_t user, std::uint64_t received, std::uint64_t read) {
+  return add(std::to_string(user) + "/1", ReceiptInvoked{.user = UserId{user},
+                                                         .conversation = conversation_,
+                                                         .received = Seq{received},
+                                                         .read = Seq{read}});
 }
 
 Planted& Planted::stream(std::string device) { return add(std::move(device), StreamBegan{}); }
@@ -120,4 +195,4 @@ Planted& Planted::fault(std::int64_t before, std::int64_t after) {
 Planted& Planted::healed() { return add("nemesis", Healed{}); }
 Planted& Planted::quiesced() { return add("nemesis", Quiesced{}); }
 
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,8 +1,8 @@
-#include "tests/support/history_index.h"
+#include "cli/verify/index.h"
 
 #include <algorithm>
 
-namespace parley::test {
+namespace parley::verify {
 
 const Attempt* Message::first_ok() const {
   const Attempt* first = nullptr;
@@ -17,8 +17,16 @@ bool Message::definitely_failed() const {
 }
 
 HistoryIndex::HistoryIndex(const History& recorded) : history(recorded) {
-  for (const Event& event : history.events())
+  for (const Event& event : history.events()) {
+    last_at = std::max(last_at, event.at);
     std::visit([&](const auto& what) { enter(event, what); }, event.what);
+  }
+}
+
+Seq Pull::covered_to() const {
+  const Seq end = std::min(invoked->to, ok->head);
+  if (!ok->more) return end;
+  return ok->entries.empty() ? Seq{invoked->from.value - 1} : std::min(end, ok->entries.back().seq);
 }
 
 Attempt* HistoryIndex::attempt(std::uint64_t op) {
@@ -37,6 +45,43 @@ View& HistoryIndex::view(std::string_view device, UserId reader, ConversationId 
   return view;
 }
 
+Pull* HistoryIndex::pull(std::uint64_t op) {
+  const auto found = open_pulls_.find(op);
+  if (found == open_pulls_.end()) {
+    ++strays;
+    return nullptr;
+  }
+  Pull* const pull = found->second;
+  open_pulls_.erase(found);
+  return pull;
+}
+
+void HistoryIndex::enter(const Event& event, const PullInvoked& what) {
+  pulls.push_back({.invoked = &what, .invoked_at = event.at, .process = event.process});
+  if (!open_pulls_.try_emplace(what.op, &pulls.back()).second) ++strays;
+}
+
+void HistoryIndex::enter(const Event& event, const PullOk& what) {
+  if (Pull* p = pull(what.op)) p->ok = &what, p->ended_at = event.at;
+}
+
+void HistoryIndex::enter(const Event& event, const PullFailed& what) {
+  if (Pull* p = pull(what.op)) p->ended_at = event.at;
+}
+
+void HistoryIndex::enter(const Event& event, const SessionBegan& what) {
+  sessions[event.process].push_back(
+      {.process = event.process, .user = what.user, .how = what.how, .began_at = event.at});
+}
+
+void HistoryIndex::enter(const Event& event, const SessionEnded&) {
+  const auto own = sessions.find(event.process);
+  if (own == sessions.end() || own->second.back().ended_at)
+    ++strays;
+  else
+    own->second.back().ended_at = event.at;
+}
+
 void HistoryIndex::enter(const Event& event, const SendInvoked& what) {
   const auto [entry, inserted] = attempts.try_emplace(what.op);
   if (!inserted) {
@@ -50,15 +95,15 @@ void HistoryIndex::enter(const Event& event, const SendInvoked& what) {
 }
 
 void HistoryIndex::enter(const Event& event, const SendOk& what) {
-  if (Attempt* a = attempt(what.op)) a->ok = &what, a->completed_at = event.at;
+  if (Attempt* a = attempt(what.op)) a->ok = &what, a->completed_at = a->ended_at = event.at;
 }
 
 void HistoryIndex::enter(const Event& event, const SendFailed& what) {
-  if (Attempt* a = attempt(what.op)) a->failed = &what, a->completed_at = event.at;
+  if (Attempt* a = attempt(what.op)) a->failed = &what, a->completed_at = a->ended_at = event.at;
 }
 
-void HistoryIndex::enter(const Event&, const SendUnknown& what) {
-  if (Attempt* a = attempt(what.op)) a->unknown = &what;
+void HistoryIndex::enter(const Event& event, const SendUnknown& what) {
+  if (Attempt* a = attempt(what.op)) a->unknown = &what, a->ended_at = event.at;
 }
 
 void HistoryIndex::enter(const Event& event, const Delivered& what) {
@@ -81,7 +126,12 @@ void HistoryIndex::enter(const Event&, const Row& what) {
 }
 
 void HistoryIndex::enter(const Event&, const Head& what) { heads[what.conversation] = what.seq; }
-void HistoryIndex::enter(const Event&, const Fault& what) { faults.push_back(&what); }
+
+void HistoryIndex::enter(const Event& event, const Fault& what) {
+  faults.push_back(&what);
+  faults_at.push_back(event.at);
+}
+
 void HistoryIndex::enter(const Event& event, const Healed&) { healed_at = event.at; }
 void HistoryIndex::enter(const Event&, const Quiesced&) { quiesced = true; }
 
@@ -89,10 +139,12 @@ void HistoryIndex::enter(const Event&, const Dumped& what) {
   std::size_t count = 0;
   for (const auto& [place, there] : rows) count += there.size();
   // A dump that lost lines on its way to the file proves nothing about absence.
-  if (count == what.rows)
-    dumped = true;
-  else
-    ++strays;
+  dumped = count == what.rows;
+  heads_dumped = dumped && what.heads == heads.size();
+  lists_dumped = dumped && what.lists == lists.size();
+  const bool lacks_heads = what.heads && *what.heads != heads.size();
+  const bool lacks_lists = what.lists && *what.lists != lists.size();
+  strays += !dumped + lacks_heads + lacks_lists;
 }
 
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,7 +1,7 @@
 // The anomalies of RELIABILITY §2.3, planted, and valid histories that resemble them.
-#include "tests/unit/support/planted_history.h"
+#include "tests/unit/cli/verify/planted_history.h"
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Kind = Verdict::Kind;
@@ -91,6 +91,14 @@ TEST(B3RealTimeInversion, IsSeenAcrossAnOverlappingSend) {
   EXPECT_TRUE(p.judged().has("B3"));
 }
 
+TEST(B3RealTimeInversion, IsAnOldNumberForANewMessageMuchLater) {
+  Planted p;
+  for (std::uint64_t seq = 2; seq <= 20; ++seq)
+    p.sent({1 + seq % 2, static_cast<char>('a' + seq)}, seq);
+  p.later(5s).sent({1, 'z'}, 1).dumped();
+  EXPECT_TRUE(p.judged().has("B3"));
+}
+
 TEST(B3RealTimeInversion, IsNotTheOrderOfConcurrentSends) {
   Planted p;
   const auto first = p.invoke({1, 'a'});
@@ -123,6 +131,16 @@ TEST(B3bSessionOrder, IsSeenAmongMany) {
   const auto third = p.invoke({1, 'c'});
   p.ok(first, 1).ok(second, 3).ok(third, 2);
   p.row({1, 'a'}, 1).row({1, 'c'}, 2).row({1, 'b'}, 3).dumped();
+  EXPECT_TRUE(p.judged().has("B3b"));
+}
+
+TEST(B3bSessionOrder, IsSeenOnASecondDeviceToo) {
+  Planted p;
+  p.by("1/2");
+  const auto first = p.invoke({1, 'a'});
+  const auto second = p.invoke({1, 'b'});
+  p.by("").sent({2, 'x'}, 3).ok(second, 1).ok(first, 2);
+  p.row({1, 'b'}, 1).row({1, 'a'}, 2).dumped();
   EXPECT_TRUE(p.judged().has("B3b"));
 }
 
@@ -159,6 +177,13 @@ TEST(B4DivergentOrder, IsSeenBetweenSenderAndReceiver) {
   EXPECT_TRUE(p.judged().has("B4"));
 }
 
+TEST(B4DivergentOrder, IsSeenBetweenTwoDevicesOfOneUserLater) {
+  Planted p;
+  p.sent({1, 'a'}, 1).sent({2, 'b'}, 2).push("2/1", {1, 'a'}, 1).later(60s);
+  p.pull("2/2", {2, 'b'}, 1).pull("2/2", {1, 'a'}, 2).dumped();
+  EXPECT_TRUE(p.judged().has("B4"));
+}
+
 TEST(B4DivergentOrder, IsNotTwoDevicesThatSawDifferentParts) {
   Planted p;
   p.sent({1, 'a'}, 1).sent({1, 'b'}, 2).sent({1, 'c'}, 3);
@@ -179,6 +204,13 @@ TEST(B5SkippingPush, IsAPushThatGoesBack) {
   Planted p;
   p.sent({1, 'a'}, 1).sent({1, 'b'}, 2).stream("2/1");
   p.push("2/1", {1, 'b'}, 2).push("2/1", {1, 'a'}, 1).dumped();
+  EXPECT_TRUE(p.judged().has("B5"));
+}
+
+TEST(B5SkippingPush, IsAHoleAfterAPull) {
+  Planted p;
+  p.sent({1, 'a'}, 1).sent({1, 'b'}, 2).sent({1, 'c'}, 3).stream("2/1");
+  p.pull("2/1", {1, 'a'}, 1).push("2/1", {1, 'c'}, 3).dumped();
   EXPECT_TRUE(p.judged().has("B5"));
 }
 
@@ -205,4 +237,4 @@ TEST(B5SkippingPush, IsNotTwoConversationsInterleaved) {
 }
 
 }  // namespace
-}  // namespace parley::test
+}  // namespace parley::verify

@@ -1,4 +1,4 @@
-#include "tests/support/history.h"
+#include "cli/verify/history.h"
 
 #include <algorithm>
 #include <concepts>
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-namespace parley::test {
+namespace parley::verify {
 namespace {
 
 using Json = nlohmann::json;
@@ -43,6 +43,15 @@ struct Writer {
   void operator()(const char* name, const Via& value) {
     json[name] = value == Via::push ? "push" : "pull";
   }
+  void operator()(const char* name, const std::optional<std::uint64_t>& value) {
+    if (value) json[name] = *value;
+  }
+  // [[seq, sender, client id, body], …]: a page is one line.
+  void operator()(const char* name, const std::vector<PageEntry>& entries) {
+    Json& list = json[name] = Json::array();
+    for (const PageEntry& e : entries)
+      list.push_back({e.seq.value, e.sender.value, to_hex(e.client_id), e.body});
+  }
 };
 
 struct Reader {
@@ -60,6 +69,16 @@ struct Reader {
   }
   void operator()(const char* name, Via& value) {
     value = json.at(name).get<std::string>() == "push" ? Via::push : Via::pull;
+  }
+  void operator()(const char* name, std::optional<std::uint64_t>& value) {
+    if (json.contains(name)) value = json.at(name).get<std::uint64_t>();
+  }
+  void operator()(const char* name, std::vector<PageEntry>& entries) {
+    for (const Json& e : json.at(name))
+      entries.push_back({.seq = Seq{e.at(0).get<std::uint64_t>()},
+                         .sender = UserId{e.at(1).get<std::uint64_t>()},
+                         .client_id = from_hex(e.at(2).get<std::string>()),
+                         .body = e.at(3).get<std::uint64_t>()});
   }
 };
 
@@ -81,9 +100,25 @@ void fields(auto& a, Is<SendUnknown> auto& e) { a("op", e.op); }
 void fields(auto& a, Is<Delivered> auto& e) {
   a("d", e.reader), fields(a, e.key), a("seq", e.seq), a("body", e.body), a("via", e.via);
 }
+void fields(auto& a, Is<Pushed> auto& e) {
+  a("d", e.reader), fields(a, e.key), a("seq", e.seq), a("body", e.body);
+}
 void fields(auto&, Is<StreamBegan> auto&) {}
+void fields(auto&, Is<ConnectionClosed> auto&) {}
+void fields(auto& a, Is<SessionBegan> auto& e) { a("u", e.user), a("how", e.how); }
+void fields(auto& a, Is<SessionEnded> auto& e) { a("why", e.why); }
+void fields(auto& a, Is<PullInvoked> auto& e) {
+  a("op", e.op), a("d", e.reader), a("c", e.conversation), a("from", e.from), a("to", e.to);
+}
+void fields(auto& a, Is<PullOk> auto& e) {
+  a("op", e.op), a("head", e.head), a("more", e.more), a("entries", e.entries);
+}
+void fields(auto& a, Is<PullFailed> auto& e) { a("op", e.op), a("error", e.error); }
 void fields(auto& a, Is<Synced> auto& e) {
   a("d", e.reader), a("c", e.conversation), a("head", e.head);
+}
+void fields(auto& a, Is<ReceiptInvoked> auto& e) {
+  a("u", e.user), a("c", e.conversation), a("received", e.received), a("read", e.read);
 }
 void fields(auto& a, Is<ReceiptAcked> auto& e) {
   a("u", e.user), a("c", e.conversation), a("received", e.received), a("read", e.read);
@@ -100,7 +135,14 @@ void fields(auto& a, Is<Row> auto& e) {
   fields(a, e.key), a("seq", e.seq), a("body", e.body), a("time_ms", e.time_ms);
 }
 void fields(auto& a, Is<Head> auto& e) { a("c", e.conversation), a("seq", e.seq); }
-void fields(auto& a, Is<Dumped> auto& e) { a("rows", e.rows); }
+void fields(auto& a, Is<Gauge> auto& e) {
+  a("name", e.name), a("value", e.value), a("limit", e.limit);
+}
+void fields(auto& a, Is<Attempted> auto& e) { a("request", e.request), a("attempt", e.attempt); }
+void fields(auto& a, Is<ListRow> auto& e) { a("u", e.user), a("c", e.conversation); }
+void fields(auto& a, Is<Dumped> auto& e) {
+  a("rows", e.rows), a("heads", e.heads), a("lists", e.lists);
+}
 
 struct Label {
   const char* type;
@@ -111,15 +153,26 @@ constexpr Label label(const SendOk&) { return {"ok", "send"}; }
 constexpr Label label(const SendFailed&) { return {"fail", "send"}; }
 constexpr Label label(const SendUnknown&) { return {"info", "send"}; }
 constexpr Label label(const Delivered&) { return {"obs", "deliver"}; }
+constexpr Label label(const Pushed&) { return {"obs", "push"}; }
 constexpr Label label(const StreamBegan&) { return {"obs", "conn_open"}; }
+constexpr Label label(const ConnectionClosed&) { return {"obs", "conn_close"}; }
+constexpr Label label(const SessionBegan&) { return {"ok", "login"}; }
+constexpr Label label(const SessionEnded&) { return {"ok", "logout"}; }
+constexpr Label label(const PullInvoked&) { return {"invoke", "pull"}; }
+constexpr Label label(const PullOk&) { return {"ok", "pull"}; }
+constexpr Label label(const PullFailed&) { return {"fail", "pull"}; }
 constexpr Label label(const Synced&) { return {"ok", "sync"}; }
+constexpr Label label(const ReceiptInvoked&) { return {"invoke", "receipt"}; }
 constexpr Label label(const ReceiptAcked&) { return {"ok", "receipt"}; }
 constexpr Label label(const ReceiptSeen&) { return {"obs", "receipt"}; }
 constexpr Label label(const Fault&) { return {"obs", "fault"}; }
 constexpr Label label(const Healed&) { return {"obs", "healed"}; }
 constexpr Label label(const Quiesced&) { return {"obs", "quiesced"}; }
+constexpr Label label(const Gauge&) { return {"obs", "gauge"}; }
+constexpr Label label(const Attempted&) { return {"obs", "attempt"}; }
 constexpr Label label(const Row&) { return {"obs", "row"}; }
 constexpr Label label(const Head&) { return {"obs", "head"}; }
+constexpr Label label(const ListRow&) { return {"obs", "list_row"}; }
 constexpr Label label(const Dumped&) { return {"obs", "dumped"}; }
 
 using What = decltype(Event::what);
@@ -200,10 +253,10 @@ Result<History> History::load(const std::string& path) {
   return history;
 }
 
-}  // namespace parley::test
+}  // namespace parley::verify
 
-std::size_t std::hash<parley::test::MessageKey>::operator()(
-    const parley::test::MessageKey& key) const noexcept {
+std::size_t std::hash<parley::verify::MessageKey>::operator()(
+    const parley::verify::MessageKey& key) const noexcept {
   std::uint64_t halves[2];
   std::memcpy(halves, key.client_id.data(), sizeof halves);
   return (halves[0] ^ key.sender.value * 0x9E3779B97F4A7C15ULL) +

@@ -4,10 +4,11 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "tests/support/history_check.h"
+#include "cli/verify/check.h"
 
-namespace parley::test {
+namespace parley::verify {
 
 class Planted {
  public:
@@ -30,17 +31,43 @@ class Planted {
   Planted& sent(Name name, std::uint64_t seq);
   Planted& row(Name name, std::uint64_t seq, std::string_view body = {});
   Planted& head(std::uint64_t seq);
+  Planted& list(std::uint64_t user);
   Planted& dumped();
+  Planted& dumped_with_heads();
+  Planted& dumped_with_lists();  // and heads
 
   Planted& push(std::string device, Name name, std::uint64_t seq, std::string_view body = {});
   Planted& pull(std::string device, Name name, std::uint64_t seq);
+  Planted& pushed(std::string device, Name name, std::uint64_t seq, std::string_view body = {});
+  Planted& closed(std::string device);
+  Planted& login(std::string device, std::uint64_t user, std::string how = "password");
+  Planted& logout(std::string device);
+
+  // A page asked for by a device, and its answer; an entry is a name, its number and its body.
+  struct Line {
+    Name name;
+    std::uint64_t seq;
+    std::string_view body = {};
+  };
+  struct Answer {
+    std::uint64_t head;
+    std::vector<Line> lines = {};
+    bool more = false;
+  };
+  std::uint64_t ask(std::string device, std::uint64_t from, std::uint64_t to = 1'000);  // → op
+  Planted& page(std::uint64_t op, const Answer& answer);
+  Planted& no_page(std::uint64_t op);
+  Planted& asked(std::string device, std::uint64_t from, const Answer& answer);
   Planted& stream(std::string device);
   Planted& synced(std::string device, std::uint64_t head);
 
+  Planted& wants_receipt(std::uint64_t user, std::uint64_t received, std::uint64_t read);
   Planted& acked_receipt(std::uint64_t user, std::uint64_t received, std::uint64_t read);
   Planted& saw_receipt(std::string device, std::uint64_t user, std::uint64_t received,
                        std::uint64_t read);
   Planted& fault(std::int64_t before, std::int64_t after);
+  Planted& gauge(std::string process, std::string name, std::int64_t value, std::int64_t limit = 0);
+  Planted& attempted(std::uint64_t request, std::uint64_t attempt);
   Planted& healed();
   Planted& quiesced();
 
@@ -60,6 +87,8 @@ class Planted {
   std::string device_;
   std::uint64_t ops_ = 0;
   std::uint64_t rows_ = 0;
+  std::uint64_t heads_ = 0;
+  std::uint64_t lists_ = 0;
 };
 
-}  // namespace parley::test
+}  // namespace parley::verify
