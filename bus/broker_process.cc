@@ -172,10 +172,13 @@ Status BrokerProcess::Impl::admit_by_keys() {
 // Requests to workers are bounded by the credit that they granted; their mark is above it and bounds the
 // rest, which is small: pings, and deliveries that come back.
 ZmqSocket BrokerProcess::Impl::make_router(const Door& door) {
-  ZmqSocket::RouterOptions router{.send_hwm = options.gateway_messages_max, .receive_hwm = 1'000};
-  if (door.side == Side::workers) router = {.send_hwm = worker_messages_max, .receive_hwm = 10'000};
-  if (door.protection == Protection::curve) router.curve = options.keys->own;
-  return ZmqSocket::router(context, router);
+  const bool for_workers = door.side == Side::workers;
+  const bool is_encrypted = door.protection == Protection::curve;
+  return ZmqSocket::router(
+      context,
+      {.send_hwm = for_workers ? worker_messages_max : options.gateway_messages_max,
+       .receive_hwm = for_workers ? 10'000 : 1'000,
+       .curve = is_encrypted ? std::optional(options.keys->own) : std::nullopt});
 }
 
 Status BrokerProcess::Impl::open(Door& door, const std::vector<std::string>& endpoints) {
