@@ -18,7 +18,7 @@ void try_batch(std::string_view message) {
   std::vector<std::string> pieces;
   std::size_t bytes = 0;
   const bool whole = unpack(message, [&](std::string_view piece) {
-    PARLEY_ASSERT(piece.size() <= message.size());
+    PARLEY_ASSERT(piece.size() <= message.size() && !is_batch(piece));
     bytes += piece.size();
     pieces.emplace_back(piece);
   });
