@@ -251,9 +251,13 @@ TEST(BusinessPeerAsks, WhatABrokerTookWithItIsAskedAtTheNextInOrder) {
   };
   for (int i = 0; i < 300; ++i) {
     push(std::to_string(i));
+    if (i == 80) {
+      ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return answered > 0; }));
+    }
     if (i == 100) one.reset();
-    if (i == 200) one = rig.start_broker("b1");
     if (i == 200) {
+      ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return peer.brokers_up() == 1; }));
+      one = rig.start_broker("b1");
       ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return peer.brokers_up() == 2; }));
     }
     if (i == 250) two.reset();
