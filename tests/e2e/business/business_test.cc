@@ -36,8 +36,11 @@ Language node() { return {"node", {"/usr/bin/env", "node", source("examples/node
 class BusinessSystem : public testing::TestWithParam<Language (*)()> {
  protected:
   static void SetUpTestSuite() {
-    cluster_ = std::make_unique<Cluster>(
-        ClusterOptions{.brokers = 2, .workers = 1, .business = true});
+    // push and event are an OutboxWorker's, which tells what it was asked.
+    cluster_ = std::make_unique<Cluster>(ClusterOptions{.brokers = 2,
+                                                        .workers = 1,
+                                                        .services = {"login", "c2c", "route"},
+                                                        .business = true});
   }
   static void TearDownTestSuite() { cluster_.reset(); }
   void SetUp() override {
