@@ -210,8 +210,8 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
     return turn_away(from, envelope.header.id, verdict.error().code);
   }
   candidate->heard_at = candidate->pinged_at = now_;
+  candidate->registration = ++output_.counters.registrations;
   Peer& peer = peers_.add(*std::move(candidate));
-  ++output_.counters.registrations;
   tell(PeerEvent::Kind::registered, peer);
   welcome(peer);
   if (peer.worker) dispatcher_.add_worker(peer);
@@ -240,6 +240,7 @@ void Broker::welcome(const Peer& peer) {
   wire::Registered body;
   body.set_broker(options_.name);
   body.set_broker_boot(options_.boot.value);
+  body.set_registration(peer.registration);
   body.set_ping_every_ms(static_cast<std::uint32_t>(to_ms(options_.ping_every)));
   body.set_dead_after_ms(static_cast<std::uint32_t>(to_ms(options_.dead_after)));
   const EnvelopeHeader header{.kind = EnvelopeKind::registered,

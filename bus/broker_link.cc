@@ -27,12 +27,17 @@ BrokerLink::Step BrokerLink::on_message(const EnvelopeHeader& header, std::strin
 }
 
 BrokerLink::Step BrokerLink::on_registered(std::string_view body, Instant now) {
-  if (!std::holds_alternative<Connecting>(state_)) return {};
   wire::Registered registered;
   if (!registered.ParseFromArray(body.data(), static_cast<int>(body.size()))) return {};
+  if (const Up* up = std::get_if<Up>(&state_)) {
+    // A REGISTER that we repeated was late: the broker had given us up, and what either side counted since the
+    // first belongs to another registration.
+    return up->registration == registered.registration() ? Step{} : go_down();
+  }
+  if (!std::holds_alternative<Connecting>(state_)) return {};
   broker_ = instance_id(registered.broker()).value;
   pinged_at_ = now;
-  state_ = Up{};
+  state_ = Up{registered.registration()};
   return {.change = Change::up};
 }
 

@@ -64,7 +64,9 @@ class BrokerLink {
     Instant register_at;
     unsigned refusals = 0;
   };
-  struct Up {};
+  struct Up {
+    std::uint64_t registration;
+  };
   struct Leaving {};
 
   Step on_registered(std::string_view body, Instant now);

@@ -47,6 +47,7 @@ struct Peer {
   std::string name;
   InstanceId instance;  // hash of the name
   BootId boot;          // this incarnation
+  std::uint64_t registration = 0;  // counts at this broker
   Role role = Role::gateway;
   Principal principal = {};
   Instant heard_at = {};

@@ -349,6 +349,7 @@ void add_bus(Samples& s) {
     m.set_broker_boot(0x0102030405060708);
     m.set_ping_every_ms(500);
     m.set_dead_after_ms(1500);
+    m.set_registration(5);
   });
   add<wire::BrokerStatus::Peer>(s, [](auto& m) { fill(m); });
   add<wire::BrokerStatus::Service>(s, [](auto& m) { fill(m); });

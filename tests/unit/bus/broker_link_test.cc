@@ -18,9 +18,10 @@ struct LinkTest : testing::Test {
   BrokerLink::Step hear(EnvelopeKind kind, Errc error = static_cast<Errc>(0)) {
     return link.on_message({.kind = kind, .error = static_cast<std::uint16_t>(error)}, {}, now);
   }
-  BrokerLink::Step registered() {
+  BrokerLink::Step registered(std::uint64_t registration = 1) {
     wire::Registered body;
     body.set_broker("b1");
+    body.set_registration(registration);
     return link.on_message({.kind = EnvelopeKind::registered}, body.SerializeAsString(), now);
   }
   void become_up() {
@@ -49,6 +50,14 @@ TEST_F(LinkTest, RegistersAtOnceAndAgainUntilItIsAnswered) {
   EXPECT_EQ(link.broker(), instance_id("b1").value);
   EXPECT_EQ(link.on_connected().say, Say::nothing);
   EXPECT_EQ(registered().change, Change::none);
+}
+
+// The broker had given it up and registered it anew on a repeated REGISTER: credit and requests of the first
+// registration are not those of the second.
+TEST_F(LinkTest, BeginsAnewWhenItWasRegisteredTwice) {
+  become_up();
+  EXPECT_EQ(registered(1).change, Change::none) << "a repeated welcome";
+  EXPECT_EQ(registered(2).change, Change::down);
 }
 
 TEST_F(LinkTest, PingsASilentBrokerAndGivesItUpAfterOneAndAHalfSeconds) {

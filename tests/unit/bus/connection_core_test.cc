@@ -82,7 +82,7 @@ TEST_F(ConnectionTest, ComesBackFromANewAddressWhenItsRegistrationMayHaveBeenHea
   EXPECT_EQ(core.on_disconnected(), Change::down);
   EXPECT_TRUE(core.needs_socket());
   core.on_opened(BootId{2}, now);
-  EXPECT_EQ(core.on_disconnected(), Change::none) << "REGISTER still waits: nobody can have heard it";
+  EXPECT_EQ(core.on_disconnected(), Change::none) << "REGISTER still waits, unheard";
   EXPECT_FALSE(core.needs_socket());
 }
 
