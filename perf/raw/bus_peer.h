@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +26,6 @@ class BusPeer {
     Role role = Role::client;
     Middle middle = Middle::broker;
     Packing packing = Packing::single;
-    std::optional<CurveClient> curve = {};
   };
   // An envelope that is not the bus's own business. `route`: where the answer goes, for say().
   using OnEnvelope =

@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "bus/curve.h"
 
 namespace parley::perf {
 
@@ -37,8 +36,7 @@ class Dealer {
     std::string bytes;
   };
 
-  // `curve`: encrypted, by whom and to whom.
-  Dealer(ZeroMq& zmq, const std::string& endpoint, const std::optional<CurveClient>& curve);
+  Dealer(ZeroMq& zmq, const std::string& endpoint);
 
   // False: nothing waits.
   bool receive(Message& into);

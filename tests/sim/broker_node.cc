@@ -97,6 +97,8 @@ void BrokerNode::on_end() {
   broker_.reset();
   offered_.clear();
   last_attempt_.clear();
+  lent_.clear();
+  delivered_.clear();
   workers_lost_ = 0;
   for (Router& router : routers_) {
     router.open.clear();
@@ -145,6 +147,8 @@ void BrokerNode::give(const PeerKey& from, const std::string& bytes) {
             .held = broker_->held(),
             .held_bytes = broker_->held_bytes(),
             .waiting = broker_->waiting()};
+  if (given_.header.kind == EnvelopeKind::credit) watch_credit(from);
+  if (given_.header.kind == EnvelopeKind::reply) watch_answer(from);
   broker_->on_message(from, anybody(from.side), bytes, universe().now());
   collect();
   given_ = {};
@@ -206,6 +210,10 @@ void BrokerNode::watch(const BrokerEvent& event) {
   // Its refusal may find nobody to go to.
   if (const auto* parked = std::get_if<ParkedEvent>(&event)) return judge_.on_refused(parked->id);
   const auto* peer = std::get_if<PeerEvent>(&event);
+  if (peer != nullptr && peer->kind == PeerEvent::Kind::registered)
+    std::erase_if(delivered_, [&](const auto& entry) {
+      return entry.first.starts_with(peer->name + "/");
+    });
   if (peer != nullptr && universe().trace.on()) {
     constexpr std::array names{"registers", "refuses", "lets drain", "lets go", "replaces",
                                "cannot reach", "misses", "revokes", "disbelieves", "forbids"};
@@ -213,9 +221,11 @@ void BrokerNode::watch(const BrokerEvent& event) {
     universe().trace.say(name(), what + " " + peer->name);
   }
   if (peer == nullptr || peer->role != Role::worker) return;
-  if (peer->kind == PeerEvent::Kind::registered)
+  if (peer->kind == PeerEvent::Kind::registered) {
+    lent_[peer->name] = {};
     for (const ServiceId service : judge_.services_of(peer->name))
       offered_.insert(static_cast<std::uint8_t>(service));
+  }
   const bool lost = peer->kind == PeerEvent::Kind::replaced ||
                     peer->kind == PeerEvent::Kind::unreachable ||
                     peer->kind == PeerEvent::Kind::silent;
@@ -226,16 +236,63 @@ void BrokerNode::watch(const BrokerAction& action) {
   const auto envelope = decode_envelope(action.bytes);
   PARLEY_ASSERT(envelope.has_value());
   const EnvelopeHeader& header = envelope->header;
-  if (header.kind == EnvelopeKind::request) {
-    last_attempt_[header.id] = header.attempt;
-    if (universe().trace.on())
-      universe().trace.say(name(), "sends " + text_of(header.id) + " to " +
-                                       action.to.identity.substr(0, action.to.identity.find('/')));
-  }
+  if (header.kind == EnvelopeKind::request) watch_request(action.to, header, action.bytes.size());
+  if (header.kind == EnvelopeKind::deliver) watch_delivery(action.to, action.bytes.size());
   const bool is_error = header.kind == EnvelopeKind::reply && header.error != 0;
   const bool of_worker =
       given_.header.kind == EnvelopeKind::reply && given_.header.id == header.id;
   if (is_error && !of_worker) watch_error(header);
+}
+
+std::string BrokerNode::name_of(const PeerKey& peer) {
+  return peer.identity.substr(0, peer.identity.find('/'));
+}
+
+void BrokerNode::watch_request(const PeerKey& to, const EnvelopeHeader& header,
+                               std::size_t bytes) {
+  if (universe().trace.on())
+    universe().trace.say(name(), "sends " + text_of(header.id) + " to " + name_of(to));
+  last_attempt_[header.id] = header.attempt;
+  Lent& lent = lent_[name_of(to)];
+  lent.identity = to.identity;
+  lent.requests.emplace(header.id, bytes);
+  lent.bytes += bytes;
+  const bool fits = lent.requests.size() <= options_.credit_messages &&
+                    (lent.bytes <= options_.credit_bytes || lent.requests.size() == 1);
+  judge_.require(fits, "credit_is_never_exceeded", [&] {
+    return name_of(to) + " holds " + std::to_string(lent.requests.size()) + " of " +
+           std::to_string(options_.credit_messages) + ", bytes " + std::to_string(lent.bytes) +
+           " of " + std::to_string(options_.credit_bytes);
+  });
+}
+
+void BrokerNode::watch_answer(const PeerKey& from) {
+  Lent& lent = lent_[name_of(from)];
+  const auto request = lent.requests.find(given_.header.id);
+  if (request == lent.requests.end() || lent.identity != from.identity) return;
+  lent.bytes -= request->second;
+  lent.requests.erase(request);
+}
+
+void BrokerNode::watch_delivery(const PeerKey& to, std::size_t bytes) {
+  Delivered& all = delivered_[to.identity];
+  const bool alone = all.sent == all.dealt;
+  ++all.sent;
+  all.sent_bytes += bytes;
+  const bool fits = all.sent - all.dealt <= options_.delivery_window.messages &&
+                    all.sent_bytes - all.dealt_bytes <= options_.delivery_window.bytes;
+  judge_.require(fits || alone, "credit_is_never_exceeded", [&] {
+    return name() + " has sent " + name_of(to) + " too many deliveries: " +
+           std::to_string(all.sent - all.dealt) + ", bytes " +
+           std::to_string(all.sent_bytes - all.dealt_bytes);
+  });
+}
+
+void BrokerNode::watch_credit(const PeerKey& from) {
+  Delivered& all = delivered_[from.identity];
+  if (given_.header.id.number > all.sent) return;  // of a former registration
+  all.dealt = std::max(all.dealt, given_.header.id.number);
+  all.dealt_bytes = std::max(all.dealt_bytes, given_.header.target);
 }
 
 void BrokerNode::watch_error(const EnvelopeHeader& reply) {

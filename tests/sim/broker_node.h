@@ -54,6 +54,19 @@ class BrokerNode : public Node {
     std::size_t waiting = 0;
   };
 
+  // Requests that a worker was sent and has not answered, in its present registration.
+  struct Lent {
+    std::string identity;
+    std::size_t bytes = 0;
+    // One that was taken away and came back is there twice.
+    std::unordered_multimap<RequestId, std::size_t> requests;
+  };
+  // Deliveries to a gateway in its present registration, and what it has said of them.
+  struct Delivered {
+    std::uint64_t sent = 0, sent_bytes = 0;
+    std::uint64_t dealt = 0, dealt_bytes = 0;
+  };
+
   void on_start() override;
   void on_terminate() override;
   void on_end() override;
@@ -68,8 +81,13 @@ class BrokerNode : public Node {
   SendResult send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void tick();
 
+  static std::string name_of(const PeerKey& peer);
   void watch(const BrokerEvent& event);
   void watch(const BrokerAction& action);
+  void watch_request(const PeerKey& to, const EnvelopeHeader& header, std::size_t bytes);
+  void watch_answer(const PeerKey& from);
+  void watch_delivery(const PeerKey& to, std::size_t bytes);
+  void watch_credit(const PeerKey& from);
   void watch_error(const EnvelopeHeader& reply);
   bool may_shed(const RequestId& id) const;
   bool may_expire(const Asked& asked) const;
@@ -89,6 +107,8 @@ class BrokerNode : public Node {
   bool performing_ = false;
   std::unordered_set<std::uint8_t> offered_;            // services, in this life
   std::unordered_map<RequestId, unsigned> last_attempt_;  // sent in this life
+  std::unordered_map<std::string, Lent> lent_;            // by name
+  std::unordered_map<std::string, Delivered> delivered_;  // by identity
   std::uint64_t workers_lost_ = 0;
   std::string outgoing_;
 };

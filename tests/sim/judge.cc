@@ -84,6 +84,7 @@ void Judge::on_answered(const EnvelopeHeader& header, std::string_view body, con
   answered_in_time(*asked, gateway);
   if (error == ok) positive_answers_are_applied(*asked);
   else errors_have_a_reason(*asked, error);
+  orderly_restarts_are_not_noticed(*asked, error);
   answered_after_healing(*asked, error);
   counts_.positive += error == ok ? 1 : 0;
   counts_.retry_later += error == Errc::retry_later ? 1 : 0;
@@ -171,6 +172,11 @@ void Judge::errors_have_a_reason(const Asked& asked, Errc error) {
   require(known_error && has_reason, "errors_have_a_reason", [&] {
     return text_of(asked.id) + " got " + std::string(name_of(error)) + " and nobody said so";
   });
+}
+
+void Judge::orderly_restarts_are_not_noticed(const Asked& asked, Errc error) {
+  require(refusals_allowed_ || error == ok, "orderly_restarts_are_not_noticed",
+          [&] { return text_of(asked.id) + " got " + std::string(name_of(error)); });
 }
 
 void Judge::answered_after_healing(const Asked& asked, Errc error) {

@@ -45,6 +45,8 @@ class Judge {
   void on_applied(const RequestId& id);
   void on_refused(const RequestId& id);
   void on_broker_error(const RequestId& id, Errc code);
+  // No caller may be refused in this world.
+  void expect_no_refusals() { refusals_allowed_ = false; }
   // From here on all is well; what was asked shortly before, too, must be answered by somebody.
   void on_healed();
 
@@ -102,6 +104,7 @@ class Judge {
   void answered_in_time(const Asked& asked, const Node& gateway);
   void positive_answers_are_applied(const Asked& asked);
   void errors_have_a_reason(const Asked& asked, Errc error);
+  void orderly_restarts_are_not_noticed(const Asked& asked, Errc error);
   void answered_after_healing(const Asked& asked, Errc error);
   void older_first(const Asked& asked, bool Asked::*step, std::string_view rule);
 
@@ -110,6 +113,7 @@ class Judge {
   std::unordered_map<LaneId, std::deque<Asked*>, LaneHash> lanes_;
   std::unordered_map<std::string, std::vector<ServiceId>> services_;
   std::optional<Instant> healed_at_;
+  bool refusals_allowed_ = true;
   std::size_t open_ = 0;
   Counts counts_;
   std::optional<std::string> verdict_;

@@ -1,5 +1,7 @@
 #include "tests/sim/options.h"
 
+#include <algorithm>
+
 namespace parley::sim {
 namespace {
 
@@ -22,7 +24,7 @@ FaultRates draw_faults(Random& random) {
   rates.clog = rate(500ms, 4s);
   rates.terminate = rate(700ms, 4s);
   rates.slow_store = rate(500ms, 4s);
-  rates.young_breaks_per_thousand = one_of(random, {0, 0, 300});
+  rates.young_breaks_per_thousand = one_of(random, {0, 300, 900});
   return rates;
 }
 
@@ -73,7 +75,28 @@ WorldOptions WorldOptions::draw(Random& random) {
   }
   if (random.below(3) == 0) o.broker.startup_grace = 0s;
   o.faults = draw_faults(random);
+  if (random.below(8) == 0) o.become_rolling_restart(random);
   return o;
+}
+
+void WorldOptions::become_rolling_restart(Random& random) {
+  rolling_restart = true;
+  workers = std::max<std::size_t>(workers, 2);
+  services = 1;  // which everybody serves
+  poison_per_thousand = abort_per_thousand = in_doubt_per_thousand = 0;
+  publish_every = random.between(30ms, 150ms);
+  burst_max = 1;
+  store_max = random.between(1ms, 10ms);
+  latency_max = random.between(100us, 2ms);
+  pending_max = 20'000;
+  credit_messages = std::max<std::uint32_t>(credit_messages, 5);
+  credit_bytes = std::max<std::uint32_t>(credit_bytes, 10'000);
+  gateway_messages_max = 50'000;
+  waiting_deliveries_max = 8'192;
+  delivery_window = {};
+  broker = {};
+  faults = {};
+  faults.terminate = random.between(500ms, 3s);
 }
 
 }  // namespace parley::sim

@@ -49,8 +49,13 @@ struct WorldOptions {
   DeliveryWindow delivery_window;      // of a gateway
   BrokerOptions broker;
   FaultRates faults;
+  // Nothing but orderly restarts, and nobody overloaded: not one caller may be refused.
+  bool rolling_restart;
 
   static WorldOptions draw(Random& random);
+
+ private:
+  void become_rolling_restart(Random& random);
 };
 
 }  // namespace parley::sim

@@ -7,7 +7,6 @@
 
 #include "proto/bus.pb.h"
 #include "proto/c2c.pb.h"
-#include "proto/limits.h"
 #include "tests/sim/verbs.h"
 #include "workers/service_set.h"
 
@@ -62,7 +61,6 @@ void WorkerNode::on_start() {
                             .waiting_deliveries_max = options_.waiting_deliveries_max});
   delivered_ = 0;
   for (std::size_t i = 0; i < options_.executors; ++i) executors_.push_back(make_executor());
-  held_.assign(links_.size(), {});
   connections_.resize(links_.size());
   for (std::size_t i = 0; i < links_.size(); ++i) connect(i);
   every(link_tick_every, [this] {
@@ -92,7 +90,6 @@ void WorkerNode::connect(std::size_t broker) {
       PeerLink::Handlers{
           .on_up =
               [this, broker] {
-                held_[broker] = {};
                 core_->on_up(broker, connections_[broker]->broker());
                 perform();
               },
@@ -168,25 +165,9 @@ void WorkerNode::on_message(std::size_t broker, const EnvelopeHeader& header,
                                      std::to_string(header.attempt) + " by broker " +
                                      std::to_string(broker + 1));
   BusRequest request = core_->on_request(broker, header, std::string(body));
-  check_credit(broker, header, limits::envelope_header_bytes + body.size());
   judge_.on_received(header);
   executors_[shard(header.key, executors_.size())]->waiting.push_back(
       {std::move(request), universe().now()});
-}
-
-void WorkerNode::check_credit(std::size_t broker, const EnvelopeHeader& header,
-                              std::size_t bytes) {
-  Held& held = held_[broker];
-  held.of.emplace(header.id, bytes);
-  held.bytes += bytes;
-  ++held.messages;
-  const bool messages_fit = held.messages <= options_.credit_messages;
-  const bool bytes_fit = held.bytes <= options_.credit_bytes || held.messages == 1;
-  judge_.require(messages_fit && bytes_fit, "credit_is_never_exceeded", [&] {
-    return name() + " holds " + std::to_string(held.messages) + " of " +
-           std::to_string(options_.credit_messages) + ", bytes " + std::to_string(held.bytes) +
-           " of " + std::to_string(options_.credit_bytes);
-  });
 }
 
 WorkerNode::ExecutorPtr WorkerNode::make_executor() {
@@ -251,13 +232,7 @@ void WorkerNode::end_batch(const ExecutorPtr& executor) {
 
 void WorkerNode::reply(const Answered& answered) {
   const BusRequest& request = answered.request;
-  Held& held = held_[request.via];
-  if (core_->reply(request, answered.header, answered.body)) {
-    const auto found = held.of.find(request.header.id);
-    held.bytes -= found->second;
-    --held.messages;
-    held.of.erase(found);
-  }
+  static_cast<void>(core_->reply(request, answered.header, answered.body));
   if (answered.header.error == 0) deliver(request.header.key);
   perform();
 }

@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "bus/consumer_core.h"
@@ -38,12 +37,6 @@ class WorkerNode : public Node {
   bool is_idle() const;
 
  private:
-  struct Held {
-    std::size_t messages = 0;
-    std::size_t bytes = 0;
-    // By request; one that was taken away and came back is there twice.
-    std::unordered_multimap<RequestId, std::size_t> of;
-  };
   struct Executor;
   using ExecutorPtr = std::shared_ptr<Executor>;
 
@@ -57,7 +50,6 @@ class WorkerNode : public Node {
   std::string registration() const;
   ExecutorPtr make_executor();
   void on_message(std::size_t broker, const EnvelopeHeader& header, std::string_view body);
-  void check_credit(std::size_t broker, const EnvelopeHeader& header, std::size_t bytes);
   void begin_batch(const ExecutorPtr& executor);
   void end_batch(const ExecutorPtr& executor);
   void reply(const Answered& answered);
@@ -76,7 +68,6 @@ class WorkerNode : public Node {
   std::unique_ptr<ConsumerCore> core_;
   std::vector<std::unique_ptr<PeerLink>> connections_;
   std::vector<ExecutorPtr> executors_;
-  std::vector<Held> held_;  // by broker, of the present registration
   std::uint64_t delivered_ = 0;
 };
 

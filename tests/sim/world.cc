@@ -23,6 +23,7 @@ World::World(std::uint64_t seed, Verbosity verbosity)
   universe_.latency_min = options_.latency_min;
   universe_.latency_max = options_.latency_max;
   if (verbosity == Verbosity::every_step) universe_.trace.turn_on(&universe_.timeline.now());
+  if (options_.rolling_restart) judge_.expect_no_refusals();
   build();
 }
 
