@@ -5,9 +5,10 @@
 //   if (failpoint(Failpoint::wk_before_begin) == FailAction::fail) return …;
 //
 // A test arms one point at a time by writing "NAME ACTION [VERB]" into the file that the environment variable
-// FAILPOINT_FILE names; VERB, a number, leaves out all other verbs. The first thread of any process with that variable that comes to the point takes
-// the file away (renames it to FILE.taken) and carries the action out, once. Actions: crash (SIGKILL), stall
-// (5 s), and fail, drop, twice, which the place itself carries out. Any thread.
+// FAILPOINT_FILE names; VERB, a number, leaves out all other verbs. The first thread of any process with that
+// variable that comes to the point takes the file away (renames it to FILE.taken) and carries the action out,
+// once. Actions: crash (SIGKILL), stall (5 s), and fail, drop, twice, which the place itself carries out. Any
+// thread.
 #pragma once
 
 #include <cstdint>

@@ -59,6 +59,8 @@ struct BrokerProcess::Impl {
     std::unique_ptr<UvSocket> monitor = {};
   };
 
+  using Mail = std::unordered_map<PeerKey, std::vector<std::string>>;
+
   Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in);
   Status check_tcp() const;
   Status admit_by_keys();
@@ -70,6 +72,8 @@ struct BrokerProcess::Impl {
   bool read_event(ZmqSocket& monitor);
   void on_keys_changed();
   void perform();
+  void post(BrokerAction action);
+  std::vector<PeerKey> send_mail();
   bool send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
@@ -100,6 +104,9 @@ struct BrokerProcess::Impl {
   std::array<std::vector<std::string>, 2> bound;
   ZmqMessage incoming;
   std::string outgoing;
+  // By receiver. Empty lists stay until the next tick: under load the same receivers come again and again.
+  Mail mail;
+  std::vector<Mail::value_type*> posted;  // those that are not empty
   int probes_left = 0;
   bool is_performing = false;
   bool is_draining = false;
@@ -165,10 +172,13 @@ Status BrokerProcess::Impl::admit_by_keys() {
 // Requests to workers are bounded by the credit that they granted; their mark is above it and bounds the
 // rest, which is small: pings, and deliveries that come back.
 ZmqSocket BrokerProcess::Impl::make_router(const Door& door) {
-  ZmqSocket::RouterOptions router{.send_hwm = options.gateway_messages_max, .receive_hwm = 1'000};
-  if (door.side == Side::workers) router = {.send_hwm = worker_messages_max, .receive_hwm = 10'000};
-  if (door.protection == Protection::curve) router.curve = options.keys->own;
-  return ZmqSocket::router(context, router);
+  const bool for_workers = door.side == Side::workers;
+  const bool is_encrypted = door.protection == Protection::curve;
+  return ZmqSocket::router(
+      context,
+      {.send_hwm = for_workers ? worker_messages_max : options.gateway_messages_max,
+       .receive_hwm = for_workers ? 10'000 : 1'000,
+       .curve = is_encrypted ? std::optional(options.keys->own) : std::nullopt});
 }
 
 Status BrokerProcess::Impl::open(Door& door, const std::vector<std::string>& endpoints) {
@@ -252,11 +262,8 @@ void BrokerProcess::Impl::perform() {
   if (std::exchange(is_performing, true)) return;
   failpoint(Failpoint::broker_before_route);
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
-    std::unordered_map<PeerKey, std::vector<std::string>> mail;
-    for (auto& [to, bytes] : actions) mail[std::move(to)].push_back(std::move(bytes));
-    std::vector<PeerKey> gone;
-    for (const auto& [to, envelopes] : mail)
-      if (!send(to, envelopes)) gone.push_back(to);
+    for (BrokerAction& action : actions) post(std::move(action));
+    const std::vector<PeerKey> gone = send_mail();
     // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
     if (!gone.empty()) read_backlog();
     for (const PeerKey& peer : gone) broker.on_unreachable(peer, now());
@@ -264,6 +271,23 @@ void BrokerProcess::Impl::perform() {
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
     std::visit([this](const auto& what) { on_event(what); }, event);
+}
+
+void BrokerProcess::Impl::post(BrokerAction action) {
+  Mail::value_type& letters = *mail.try_emplace(std::move(action.to)).first;
+  if (letters.second.empty()) posted.push_back(&letters);
+  letters.second.push_back(std::move(action.bytes));
+}
+
+// Returns who is not there.
+std::vector<PeerKey> BrokerProcess::Impl::send_mail() {
+  std::vector<PeerKey> gone;
+  for (Mail::value_type* letters : posted) {
+    if (!send(letters->first, letters->second)) gone.push_back(letters->first);
+    letters->second.clear();
+  }
+  posted.clear();
+  return gone;
 }
 
 // False: nobody is there.
@@ -296,6 +320,7 @@ void BrokerProcess::Impl::tick() {
   if (broker.counters().stalls != stalls) log::warn("broker.stood_still");
   broker_log.write_suppressed(now());
   perform();
+  mail.clear();
   for (auto& [feed, counter] : feeds) feed.set(broker.counters().*counter);
   held.set(static_cast<double>(broker.held()));
   held_bytes.set(static_cast<double>(broker.held_bytes()));

@@ -87,8 +87,8 @@ Result<KeyList> KeyList::parse(std::string_view text, const std::string& origin)
     const auto entry = parse_line(words);
     if (!entry) wrong = entry.error().detail;
     else if (list.entries_.size() == key_list_entries_max) wrong = "too many keys";
-    else if (!list.principals_.try_emplace(entry->key, entry->key, Roles{entry->role}, entry->names)
-                  .second)
+    else if (const Principal who{entry->key, {entry->role}, entry->names};
+             !list.principals_.try_emplace(entry->key, who).second)
       wrong = "this key has a line already";
     if (wrong) wrong = origin + ":" + std::to_string(number) + ": " + *wrong;
     else list.entries_.push_back(*entry);

@@ -73,7 +73,11 @@ Result<std::optional<WorkerState>> read_apps(const wire::RegisterPeer& wish,
   WorkerState worker;
   for (const std::string& app : wish.apps()) {
     if (!is_app_name(app)) return fail(Errc::bad_request, "name of an app");
-    if (std::ranges::find(worker.apps, app) == worker.apps.end()) worker.apps.push_back(app);
+    // Apps are told apart by the hashes of their names alone.
+    const auto is_same = [&](const std::string& other) {
+      return instance_id(other) == instance_id(app);
+    };
+    if (std::ranges::none_of(worker.apps, is_same)) worker.apps.push_back(app);
   }
   PARLEY_CHECK(read_credit(wish, options, worker));
   return worker;

@@ -171,7 +171,7 @@ class Up {
     std::printf(
         "  Business systems connect to what business.toml in the same folder says. Admit one:\n"
         "      %s key bus crm.key\n"
-        "      %s key allow %s business crm PUBLICKEY\n\n",
+        "      %s key allow %s business crm crm.key\n\n",
         parley.c_str(), parley.c_str(), shell_word(data_.allowed_keys()).c_str());
   }
 

@@ -3,9 +3,11 @@
 say() { printf '%s\n' "parley: $*" >&2; }
 die() { say "$*"; exit 1; }
 
+# missing_packages LIST…
 missing_packages() {
   local wanted installed
-  wanted=$(sed 's/#.*//; /^[[:space:]]*$/d' "$here/etc/packages.txt" | sort -u)
+  wanted=$(cd "$here/etc" && sed 's/#.*//; /^[[:space:]]*$/d' "$@" | sort -u)
+  if command -v npm >/dev/null; then wanted=$(grep -vx npm <<< "$wanted"); fi
   # An unknown package is one that is missing: its line just does not come.
   installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null |
     awk '$2 == "installed" { print $1 }' | sort -u)
@@ -15,9 +17,10 @@ missing_packages() {
 # Debian starts a server when its package is installed, makes a database cluster for it, and starts both at
 # each boot. Parley runs private instances; a server that was not on this machine before shall not run
 # because of us. What was there before stays as it is.
+# install_packages LIST…: names of files in etc/.
 install_packages() {
   local missing
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
   say "installing:" $missing
   if [ "$(id -u)" = 0 ]; then
@@ -27,7 +30,7 @@ install_packages() {
   else
     die "these packages are missing, and neither are you root nor is there sudo:" $missing
   fi
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   [ -z "$missing" ] || die "still missing after the installation:" $missing
 }
 

@@ -30,7 +30,7 @@ using Json = nlohmann::json;
 constexpr Bar idle_bar{"broker.idle_cpu", 2.0, Better::lower, 1.0, "% of a core, of 1"};
 constexpr unsigned idle_peers_count = 50;
 
-enum class Link { ipc, tcp };
+enum class Link { ipc, tcp, tcp_curve };
 
 // One bar against the proxy. Its baseline never packs: zmq_proxy could not unpack.
 struct EchoBar {
@@ -45,6 +45,10 @@ constexpr EchoBar echo_bars[] = {
     {{"broker.ipc_256", 0.85, Better::higher, 1, "requests/s"}, Link::ipc, Packing::single, 256},
     {{"broker.tcp", 0.85, Better::higher, 1, "requests/s"}, Link::tcp, Packing::single, 1'000},
     {{"broker.tcp_256", 0.85, Better::higher, 1, "requests/s"}, Link::tcp, Packing::single, 256},
+    {{"broker.tcp_curve", 0.85, Better::higher, 1, "requests/s"},
+     Link::tcp_curve,
+     Packing::single,
+     1'000},
     {{"broker.batched.ipc", 0.85, Better::higher, 4, "requests/s"},
      Link::ipc,
      Packing::batched,
@@ -68,6 +72,13 @@ BusAddress free_ports() {
   }
   for (const int socket : held) close(socket);
   return {endpoints[0], endpoints[1]};
+}
+
+Status write(const std::string& path, const std::string& text) {
+  const int file = open(path.c_str(), O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
+  const ssize_t written = ::write(file, text.data(), text.size());
+  close(file);
+  return written == std::ssize(text) ? Status{} : fail(Errc::io, "cannot write " + path);
 }
 
 class BrokerBench {
@@ -137,7 +148,11 @@ class BrokerBench {
   }
 
   BusAddress address(Link link) const {
-    if (link == Link::tcp) return free_ports();
+    if (link != Link::ipc) {
+      BusAddress ports = free_ports();
+      if (link == Link::tcp_curve) ports.keys = keys_;
+      return ports;
+    }
     return {"ipc://" + directory_ + "/clients", "ipc://" + directory_ + "/workers"};
   }
 
@@ -172,10 +187,19 @@ class BrokerBench {
   }
 
   Result<Process> start_broker(const BusAddress& at) const {
-    const Program program{.arguments = {options_.cluster.programs + "/parley-broker"},
-                          .environment = {"PARLEY_BROKER_GATEWAYS=" + at.clients,
-                                          "PARLEY_BROKER_WORKERS=" + at.workers,
-                                          "PARLEY_BROKER_TCP_WITHOUT_KEYS=true"}};
+    Program program{.arguments = {options_.cluster.programs + "/parley-broker"},
+                    .environment = {"PARLEY_BROKER_GATEWAYS=" + at.clients,
+                                    "PARLEY_BROKER_WORKERS=" + at.workers}};
+    if (at.keys) {
+      PARLEY_CHECK(write(key_file(), print_key_pair(at.keys->middle)));
+      PARLEY_CHECK(write(allowed_keys(), "gateway echo-client-* " + at.keys->clients.public_key +
+                                             "\nworker echo-worker-* " +
+                                             at.keys->workers.public_key + "\n"));
+      program.environment.push_back("PARLEY_BROKER_KEY_FILE=" + key_file());
+      program.environment.push_back("PARLEY_BROKER_ALLOWED_KEYS=" + allowed_keys());
+    } else {
+      program.environment.emplace_back("PARLEY_BROKER_TCP_WITHOUT_KEYS=true");
+    }
     const int output = open(log().c_str(), O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
     auto broker = Process::start(program, {.output = output});
     close(output);
@@ -183,10 +207,13 @@ class BrokerBench {
   }
 
   Duration length() const { return LoadOptions::to_duration(options_.seconds); }
+  std::string key_file() const { return directory_ + "/broker.key"; }
+  std::string allowed_keys() const { return directory_ + "/allowed.keys"; }
   std::string log() const { return directory_ + "/broker.log"; }
 
   const BenchOptions& options_;
   std::string directory_;
+  const BusKeys keys_{make_curve_key_pair(), make_curve_key_pair(), make_curve_key_pair()};
 };
 
 }  // namespace

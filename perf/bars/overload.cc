@@ -51,7 +51,7 @@ class OverloadBench {
   Status choose_window() {
     unsigned best = 0;
     for (window_ = 8; window_ <= 64; window_ *= 2) {
-      PARLEY_TRY(const double rate, peak());
+      PARLEY_TRY(const double rate, peak(std::min(options_.seconds, 3.0)));
       if (rate > peak_) best = window_;
       peak_ = std::max(peak_, rate);
     }
@@ -69,7 +69,7 @@ class OverloadBench {
       last = to_json(counts, rows);
       return static_cast<double>(counts.good) / options_.seconds;
     };
-    const auto closed = [this] { return peak(); };
+    const auto closed = [this] { return peak(options_.seconds); };
     PARLEY_TRY(const auto pairs, measure_pairs(options_.pairs, overloaded, closed));
     PARLEY_TRY(const auto control, measure_pairs(options_.controls, closed, closed));
     const Json details{{"offered_per_second", 2 * peak_},
@@ -126,16 +126,16 @@ class OverloadBench {
     return [&list](const PatientCounts& second) { list.push_back(ms(second.ack.at(0.99))); };
   }
 
-  Result<double> peak() {
+  Result<double> peak(double seconds) {
     PARLEY_TRY(const LoadReport report, run_load({.gateway = cluster_.gateway(),
                                                   .pin = cluster_.pin(),
                                                   .database = cluster_.database(),
                                                   .pairs = client_pairs,
                                                   .window = window_,
-                                                  .seconds = options_.seconds,
+                                                  .seconds = seconds,
                                                   .receipt_seconds = 0}));
     if (!report.tally.clean()) return fail(Errc::internal, "not clean: " + report.tally.to_json());
-    return static_cast<double>(report.tally.acked_in_window) / options_.seconds;
+    return static_cast<double>(report.tally.acked_in_window) / seconds;
   }
 
   OverloadOptions load_options() const {

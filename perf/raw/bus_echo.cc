@@ -81,7 +81,8 @@ std::string run_workers(const BusAddress& address, const BusEchoLoad& load, Chil
                                .name = "echo-worker",
                                .role = BusPeer::Role::worker,
                                .middle = load.middle,
-                               .packing = load.packing});
+                               .packing = load.packing,
+                               .curve = address.of(&BusKeys::workers)});
   if (const std::string failure = workers.get_ready(); !failure.empty())
     return "workers: " + failure;
   parent.write_line("ready");
@@ -110,7 +111,8 @@ class EchoClients {
                               .name = "echo-client",
                               .role = BusPeer::Role::client,
                               .middle = load.middle,
-                              .packing = load.packing}),
+                              .packing = load.packing,
+                              .curve = address.of(&BusKeys::clients)}),
         awaited_(load.clients, std::vector<std::uint64_t>(window_)) {
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       const EnvelopeHeader header{.verb = static_cast<std::uint16_t>(Verb::c2c_send),

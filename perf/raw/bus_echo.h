@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -14,9 +15,22 @@
 
 namespace parley::perf {
 
+// Of an encrypted middle and of those who use it.
+struct BusKeys {
+  CurveKeyPair middle;
+  CurveKeyPair clients;
+  CurveKeyPair workers;
+};
+
 struct BusAddress {
   std::string clients;  // endpoint for clients, as gateways are
   std::string workers;
+  std::optional<BusKeys> keys = {};  // nothing: in clear
+
+  std::optional<CurveClient> of(const CurveKeyPair BusKeys::* whose) const {
+    if (!keys) return std::nullopt;
+    return CurveClient{.server_key = keys->middle.public_key, .own = (*keys).*whose};
+  }
 };
 
 struct BusEchoLoad {

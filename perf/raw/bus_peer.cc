@@ -18,7 +18,7 @@ constexpr std::uint32_t credit_bytes = 256 << 20;
 
 BusPeer::BusPeer(ZeroMq& zmq, const Options& options)
     : options_(options),
-      dealer_(zmq, options.endpoint),
+      dealer_(zmq, options.endpoint, options.curve),
       instance_(instance_id(options.name)),
       boot_(secure_random_id()) {}
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ class BusPeer {
     Role role = Role::client;
     Middle middle = Middle::broker;
     Packing packing = Packing::single;
+    std::optional<CurveClient> curve = {};
   };
   // An envelope that is not the bus's own business. `route`: where the answer goes, for say().
   using OnEnvelope =

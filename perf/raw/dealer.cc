@@ -17,6 +17,10 @@ void set(void* socket, int option, int value) {
   PARLEY_ASSERT(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
 }
 
+void set(void* socket, int option, const std::string& key) {
+  PARLEY_ASSERT(zmq_setsockopt(socket, option, key.c_str(), key.size() + 1) == 0);
+}
+
 int events_of(void* socket) {
   int events = 0;
   std::size_t size = sizeof events;
@@ -37,13 +41,18 @@ ZeroMq::~ZeroMq() {
 
 void Dealer::Close::operator()(void* socket) const { zmq_close(socket); }
 
-Dealer::Dealer(ZeroMq& zmq, const std::string& endpoint)
+Dealer::Dealer(ZeroMq& zmq, const std::string& endpoint, const std::optional<CurveClient>& curve)
     : socket_(zmq_socket(zmq.raw(), ZMQ_DEALER)) {
   set(socket_.get(), ZMQ_LINGER, 0);
   set(socket_.get(), ZMQ_IMMEDIATE, 1);
   set(socket_.get(), ZMQ_RECONNECT_IVL, 20);
   set(socket_.get(), ZMQ_SNDHWM, messages_max);
   set(socket_.get(), ZMQ_RCVHWM, messages_max);
+  if (curve) {
+    set(socket_.get(), ZMQ_CURVE_SERVERKEY, curve->server_key);
+    set(socket_.get(), ZMQ_CURVE_PUBLICKEY, curve->own.public_key);
+    set(socket_.get(), ZMQ_CURVE_SECRETKEY, curve->own.secret_key);
+  }
   PARLEY_ASSERT(zmq_connect(socket_.get(), endpoint.c_str()) == 0);
 }
 

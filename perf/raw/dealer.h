@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "bus/curve.h"
 
 namespace parley::perf {
 
@@ -36,7 +37,8 @@ class Dealer {
     std::string bytes;
   };
 
-  Dealer(ZeroMq& zmq, const std::string& endpoint);
+  // `curve`: encrypted, by whom and to whom.
+  Dealer(ZeroMq& zmq, const std::string& endpoint, const std::optional<CurveClient>& curve);
 
   // False: nothing waits.
   bool receive(Message& into);

@@ -210,6 +210,11 @@ void Cluster::Impl::start_everything() {
   for (const Member& member : family->members()) {
     slots.push_back({member});
     std::vector<std::string>& environment = slots.back().member.program.environment;
+    if (member.child.name.starts_with("worker-")) {
+      std::vector<std::string>& words = slots.back().member.program.arguments;
+      words.pop_back();  // "all"
+      words.insert(words.end(), options.services.begin(), options.services.end());
+    }
     for (const auto& [kind, added] : {std::pair{"broker-", &options.broker_environment},
                                       std::pair{"worker-", &options.worker_environment},
                                       std::pair{"gateway-", &options.gateway_environment}})

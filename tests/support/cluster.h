@@ -27,6 +27,7 @@ struct ClusterOptions {
   unsigned brokers = 2;
   unsigned workers = 2;
   unsigned gateways = 1;
+  std::vector<std::string> services = {"all"};  // that its workers serve
   // Whether brokers can be reached over tcp, too, encrypted, by those that allow() has let in.
   bool business = false;
   // "PARLEY_LIMITS_FRAMES_PER_SECOND=0": overrides of their configuration.

@@ -12,6 +12,7 @@
 namespace parley::test {
 
 std::string path_of_program(const std::string& name) {
+  if (name.starts_with('/')) return name;
   const char* folder = std::getenv("PARLEY_TEST_BIN");
   EXPECT_NE(folder, nullptr) << "PARLEY_TEST_BIN: the folder of the programs";
   return std::string(folder != nullptr ? folder : ".") + "/" + name;

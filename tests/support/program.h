@@ -10,7 +10,7 @@
 
 namespace parley::test {
 
-// "parley-gateway" → its path in PARLEY_TEST_BIN.
+// "parley-gateway" → its path in PARLEY_TEST_BIN; a path stays what it is.
 std::string path_of_program(const std::string& name);
 
 class RunningProgram {

@@ -6,8 +6,8 @@
 #include "bus/event_feed.h"
 #include "bus/push.h"
 #include "proto/app_name.h"
-#include "proto/delivery.h"
 #include "tests/integration/bus/rig.h"
+#include "tests/support/outbox_worker.h"
 
 namespace parley::test {
 namespace {
@@ -208,69 +208,6 @@ TEST(BusinessPeerServes, ADrainAnswersWhatItHasAndTakesNothingNew) {
   EXPECT_TRUE(clients.errors.empty());
 }
 
-// A worker for what business systems ask: keeps pushes, and an outbox of events with one subscriber.
-struct Outbox {
-  Outbox(Rig& rig, const std::vector<std::string>& brokers)
-      : consumer(rig.loop,
-                 {.instance = "worker-1",
-                  .brokers = *load_bus_endpoints({.brokers = brokers}),
-                  .services = {ServiceId::push, ServiceId::event}},
-                 {.on_request = [this](const BusRequest& request) { answer(request); },
-                  .on_unreachable = [](InstanceId, std::string_view) {},
-                  .is_alive = [] { return true; }},
-                 rig.metrics) {}
-
-  void add() {
-    ++newest;
-    std::string items;
-    append_delivery({.notice = static_cast<std::uint16_t>(Notice::event_news),
-                     .target = newest,
-                     .skip_device = {},
-                     .users = {},
-                     .body = {}},
-                    items);
-    if (subscriber && hints) consumer.deliver(subscriber, subscriber.value, items);
-  }
-  void answer(const BusRequest& request) {
-    switch (static_cast<Verb>(request.header.verb)) {
-      case Verb::push_publish: {
-        wire::PublishRequest push;
-        EXPECT_TRUE(push.ParseFromString(request.body));
-        pushes.push_back(push);
-        wire::PublishReply reply;
-        for (const std::uint64_t user : push.users()) reply.add_receipts()->set_user(user);
-        return consumer.reply(request, {}, reply.SerializeAsString());
-      }
-      case Verb::event_subscribe: {
-        subscriber = request.header.id.gateway;
-        wire::SubscribeReply reply;
-        reply.set_cursor(acknowledged);
-        return consumer.reply(request, {}, reply.SerializeAsString());
-      }
-      case Verb::event_pull: return consumer.reply(request, {}, page(request.body));
-      default: ADD_FAILURE() << "verb " << request.header.verb;
-    }
-  }
-  std::string page(const std::string& body) {
-    wire::EventPullRequest pull;
-    EXPECT_TRUE(pull.ParseFromString(body));
-    acknowledged = std::max(acknowledged, pull.cursor());
-    wire::EventPullReply reply;
-    for (std::uint64_t i = 1; i <= pull.limit() && acknowledged + i <= newest; ++i)
-      reply.add_events()->set_cursor(acknowledged + i);
-    reply.set_cursor(acknowledged + static_cast<std::uint64_t>(reply.events_size()));
-    reply.set_more(reply.cursor() < newest);
-    return reply.SerializeAsString();
-  }
-
-  bool hints = true;
-  InstanceId subscriber;
-  std::uint64_t newest = 0;
-  std::uint64_t acknowledged = 0;
-  std::vector<wire::PublishRequest> pushes;
-  Consumer consumer;
-};
-
 std::vector<std::string> workers_of(const Rig& rig, const std::vector<std::string>& names) {
   std::vector<std::string> endpoints;
   for (const std::string& name : names) endpoints.push_back(rig.worker_endpoint(name));
@@ -280,7 +217,7 @@ std::vector<std::string> workers_of(const Rig& rig, const std::vector<std::strin
 TEST(BusinessPeerAsks, APushReachesItsWorkerInThePeersName) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
-  Outbox worker(rig, workers_of(rig, {"b1"}));
+  OutboxWorker worker(rig.loop, workers_of(rig, {"b1"}));
   BusinessPeer peer(rig.loop, called("payroll-1", gateways_of(rig, {"b1"})), rig.metrics);
   peer.start();
   std::optional<wire::PublishReply> reply;
@@ -301,7 +238,7 @@ TEST(BusinessPeerAsks, WhatABrokerTookWithItIsAskedAtTheNextInOrder) {
   Rig rig;
   auto one = rig.start_broker("b1");
   auto two = rig.start_broker("b2");
-  Outbox worker(rig, workers_of(rig, {"b1", "b2"}));
+  OutboxWorker worker(rig.loop, workers_of(rig, {"b1", "b2"}));
   BusinessPeer peer(rig.loop, called("payroll-1", gateways_of(rig, {"b1", "b2"})), rig.metrics);
   peer.start();
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return peer.brokers_up() == 2; }));
@@ -314,9 +251,13 @@ TEST(BusinessPeerAsks, WhatABrokerTookWithItIsAskedAtTheNextInOrder) {
   };
   for (int i = 0; i < 300; ++i) {
     push(std::to_string(i));
+    if (i == 80) {
+      ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return answered > 0; }));
+    }
     if (i == 100) one.reset();
-    if (i == 200) one = rig.start_broker("b1");
     if (i == 200) {
+      ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return peer.brokers_up() == 1; }));
+      one = rig.start_broker("b1");
       ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return peer.brokers_up() == 2; }));
     }
     if (i == 250) two.reset();
@@ -384,63 +325,63 @@ void expect_complete(const std::vector<std::uint64_t>& seen, std::uint64_t newes
 TEST(EventFeed, HandsOverEveryEventInOrderAndAcknowledges) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
-  Outbox outbox(rig, workers_of(rig, {"b1"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1"}));
   Subscriber subscriber(rig, "audit-1", gateways_of(rig, {"b1"}));
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   for (int i = 0; i < 95; ++i) outbox.add();
-  ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return outbox.acknowledged == 95; }))
-      << outbox.acknowledged;
+  ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return outbox.acknowledged() == 95; }))
+      << outbox.acknowledged();
   expect_complete(subscriber.seen, 95);
   EXPECT_EQ(subscriber.seen.size(), 95U);
   outbox.add();  // its hint ends the pause
-  EXPECT_TRUE(run_until(rig.loop, 2s, [&] { return outbox.acknowledged == 96; }));
+  EXPECT_TRUE(run_until(rig.loop, 2s, [&] { return outbox.acknowledged() == 96; }));
 }
 
 TEST(EventFeed, FindsWithoutHintsWhatThereIs) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
-  Outbox outbox(rig, workers_of(rig, {"b1"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1"}));
   outbox.hints = false;
   Subscriber::poll_every = 200ms;
   Subscriber subscriber(rig, "audit-1", gateways_of(rig, {"b1"}));
   Subscriber::poll_every = 5s;
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   outbox.add();
-  EXPECT_TRUE(run_until(rig.loop, 3s, [&] { return outbox.acknowledged == 1; }));
+  EXPECT_TRUE(run_until(rig.loop, 3s, [&] { return outbox.acknowledged() == 1; }));
 }
 
 TEST(EventFeed, WhatWasNotFinishedComesToTheNextLife) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
   const auto brokers = gateways_of(rig, {"b1"});
-  Outbox outbox(rig, workers_of(rig, {"b1"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1"}));
   auto first = std::make_unique<Subscriber>(rig, "audit-1", brokers);
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   first->holds = true;
   for (int i = 0; i < 5; ++i) outbox.add();
   ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return first->held != nullptr; }));
   std::exchange(first->held, nullptr)({});
   ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return first->held != nullptr; }));
   EXPECT_EQ(first->seen, (std::vector<std::uint64_t>{1, 2}));
-  EXPECT_EQ(outbox.acknowledged, 0U);
+  EXPECT_EQ(outbox.acknowledged(), 0U);
   first.reset();  // as if it had been killed
   Subscriber second(rig, "audit-1", brokers);
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.acknowledged == 5; }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.acknowledged() == 5; }));
   expect_complete(second.seen, 5);
 }
 
 TEST(EventFeed, AnEventThatFailsIsGivenAgainBeforeTheNext) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
-  Outbox outbox(rig, workers_of(rig, {"b1"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1"}));
   Subscriber subscriber(rig, "audit-1", gateways_of(rig, {"b1"}));
   subscriber.fails_at = 2;
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   for (int i = 0; i < 3; ++i) outbox.add();
   ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return subscriber.seen.size() >= 4; }));
   EXPECT_EQ(subscriber.seen[3], 2U);
   subscriber.fails_at = 0;
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.acknowledged == 3; }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.acknowledged() == 3; }));
   expect_complete(subscriber.seen, 3);
 }
 
@@ -448,16 +389,16 @@ TEST(EventFeed, MissesNothingWhileBrokersDie) {
   Rig rig;
   auto one = rig.start_broker("b1");
   auto two = rig.start_broker("b2");
-  Outbox outbox(rig, workers_of(rig, {"b1", "b2"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1", "b2"}));
   Subscriber subscriber(rig, "audit-1", gateways_of(rig, {"b1", "b2"}));
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   for (int round = 0; round < 4; ++round) {
     auto& victim = round % 2 == 0 ? one : two;
     for (int i = 0; i < 25; ++i) outbox.add();
     victim.reset();
     for (int i = 0; i < 25; ++i) outbox.add();
-    ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return outbox.acknowledged == outbox.newest; }))
-        << outbox.acknowledged << " of " << outbox.newest;
+    ASSERT_TRUE(run_until(rig.loop, 10s, [&] { return outbox.acknowledged() == outbox.newest; }))
+        << outbox.acknowledged() << " of " << outbox.newest;
     victim = rig.start_broker(round % 2 == 0 ? "b1" : "b2");
     ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return subscriber.peer.brokers_up() == 2; }));
   }
@@ -467,10 +408,10 @@ TEST(EventFeed, MissesNothingWhileBrokersDie) {
 TEST(EventFeed, StopsAfterThePresentEventWhichIsAcknowledged) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
-  Outbox outbox(rig, workers_of(rig, {"b1"}));
+  OutboxWorker outbox(rig.loop, workers_of(rig, {"b1"}));
   Subscriber subscriber(rig, "audit-1", gateways_of(rig, {"b1"}));
   subscriber.holds = true;
-  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return bool(outbox.subscriber); }));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return outbox.has_subscriber(); }));
   for (int i = 0; i < 3; ++i) outbox.add();
   ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return subscriber.held != nullptr; }));
   bool stopped = false;
@@ -478,7 +419,7 @@ TEST(EventFeed, StopsAfterThePresentEventWhichIsAcknowledged) {
   EXPECT_FALSE(stopped);
   subscriber.held({});
   ASSERT_TRUE(run_until(rig.loop, 3s, [&] { return stopped; }));
-  EXPECT_EQ(outbox.acknowledged, 1U);
+  EXPECT_EQ(outbox.acknowledged(), 1U);
   EXPECT_EQ(subscriber.seen, std::vector<std::uint64_t>{1});
 }
 

@@ -39,8 +39,8 @@ void expect_bars(const std::vector<std::string>& arguments, const std::set<std::
 TEST(BrokerBench, AnswersEveryRequestOfEveryBar) {
   expect_bars({"parley-bench", "broker", "--json", "--pairs", "1", "--controls", "1", "--seconds",
                "0.2"},
-              {"broker.ipc", "broker.ipc_256", "broker.tcp", "broker.tcp_256", "broker.batched.ipc",
-               "broker.idle_cpu"});
+              {"broker.ipc", "broker.ipc_256", "broker.tcp", "broker.tcp_256", "broker.tcp_curve",
+               "broker.batched.ipc", "broker.idle_cpu"});
 }
 
 TEST(OverloadBench, FindsEveryAcknowledgedMessage) {

@@ -115,6 +115,7 @@ TEST(IsBack, WhenHisNextLifeIsRegisteredWhereHeWas) {
 
 TEST(IsBack, BrokerWhenAllItsPeersHaveFoundIt) {
   const auto plan = plan_drain({answer_of(usual("one")), answer_of(usual("two"))}, "two");
+  EXPECT_FALSE(is_back(*plan, "two", {answer_of(usual("two"))})) << "it has not even left";
   EXPECT_FALSE(is_back(*plan, "two", {silent("two")}));
   wire::BrokerStatus again = usual("two");
   again.set_boot(8);
