@@ -513,6 +513,7 @@ class Feed {
     if (this.cursor === null) {
       const reply = decode(await this.ask(Verb.EVENT_SUBSCRIBE, encode([1, this.kinds])));
       this.cursor = first(reply, 1);
+      console.error(`follows events from ${this.cursor}`);
     }
     const reply = decode(await this.ask(Verb.EVENT_PULL, encode([1, this.cursor], [2, 100])));
     if (first(reply, 4)) console.error(`events up to ${first(reply, 4)} are lost: this system was away for too long`);

@@ -572,6 +572,7 @@ class Feed:
 
     def on_subscribed(self, reply):
         self.cursor, self.after_page = first(reply, 1), 0
+        log.info("follows events from %d", self.cursor)
         self.next_at = 0.0
 
     def acknowledge(self):
