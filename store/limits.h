@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "proto/limits.h"
+#include "store/event_store.h"
 #include "store/log_store.h"
 
 namespace parley::limits {
@@ -21,6 +22,12 @@ inline constexpr std::size_t append_bytes_max = 4 << 20;
 inline constexpr std::size_t devices_max = 10;
 // One page of a user's conversations; more is cut to this.
 inline constexpr std::uint32_t conversations_page_max = 1'000;
+// One page of events; more is cut to this. And of conversations that are swept, of rows that are
+// removed, in one statement: whoever has more to do calls again.
+inline constexpr std::uint32_t events_page_max = 500;
+inline constexpr std::size_t events_page_bytes_max = 256 << 10;
+inline constexpr std::uint32_t sweep_conversations_max = 500;
+inline constexpr std::uint32_t events_trim_max = 1'000;
 // Kinds below it are what a person may leave unread; those from it on (recalls, edits, membership)
 // are not counted.
 inline constexpr std::uint16_t uncounted_kind = 256;
@@ -35,6 +42,11 @@ namespace parley {
 inline PageBound within_limits(PageBound bound) {
   return {std::clamp(bound.entries, std::uint32_t{1}, limits::page_max),
           std::min(bound.bytes, limits::page_bytes_max)};
+}
+
+inline EventBound within_limits(EventBound bound) {
+  return {std::clamp(bound.events, std::uint32_t{1}, limits::events_page_max),
+          std::min(bound.bytes, limits::events_page_bytes_max)};
 }
 
 // Nothing, or why this entry can never be stored.

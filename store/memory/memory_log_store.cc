@@ -10,7 +10,7 @@ Result<Appended> append_one(MemoryDatabase& database, const NewEntry& entry) {
   PARLEY_CHECK(check_entry(entry));
   const auto found = database.logs.find(entry.conversation);
   if (found == database.logs.end()) return fail(Errc::not_found, "conversation was never opened");
-  auto& [entries, by_client_id] = found->second;
+  auto& [entries, by_client_id, untold] = found->second;
 
   const Seq next{entries.size() + 1};
   const auto [id, is_new] = by_client_id.try_emplace({entry.sender, entry.client_id}, next);
@@ -21,6 +21,7 @@ Result<Appended> append_one(MemoryDatabase& database, const NewEntry& entry) {
     }
     return Appended{former.seq, former.time_ms, true};
   }
+  if (database.outbox.wants_messages() && !untold) untold = next;
   entries.push_back(
       {next, entry.sender, entry.client_id, entry.kind, std::string(entry.body), entry.time_ms});
   return Appended{next, entry.time_ms, false};

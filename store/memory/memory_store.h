@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "store/event_store.h"
 #include "store/log_store.h"
 #include "store/route_store.h"
 #include "store/user_store.h"
@@ -19,7 +21,8 @@ namespace parley {
 // What a server can do to its callers. Each knob counts down by one per call that it hits.
 struct MemoryFaults {
   unsigned fail_calls = 0;    // the next calls answer retry_later and do nothing
-  unsigned lose_replies = 0;  // the next appends are carried out, but answer retry_later
+  unsigned lose_replies = 0;  // the next appends, and changes of the outbox, are carried out, but
+                              // answer retry_later
   unsigned fill_disk = 0;     // the next appends answer storage_full and do nothing
 };
 
@@ -28,6 +31,7 @@ class MemoryDatabase {
   struct Log {
     std::vector<Entry> entries;  // [0] has seq 1
     std::map<std::pair<UserId, ClientMessageId>, Seq> by_client_id;
+    Seq untold;  // the first entry that is in no event yet; 0: none
   };
   struct User {
     Account account;
@@ -36,10 +40,37 @@ class MemoryDatabase {
     std::map<ConversationId, Cursors> conversations;
   };
 
+  struct StoredEvent {
+    std::int64_t time_ms = 0;
+    ConversationId conversation;  // 0: a change of presence
+    Seq seq;
+    PresenceChange presence;
+  };
+  struct Subscription {
+    EventKinds kinds;
+    EventCursor presence_since;
+    EventCursor acked;
+  };
+  struct Told {
+    bool online = false;
+    EventCursor number;
+  };
+  struct Outbox {
+    EventCursor newest;
+    std::map<EventCursor, StoredEvent> events;
+    std::map<InstanceId, Subscription> subscriptions;
+    std::map<UserId, Told> presence;
+
+    bool wants_messages() const;
+    // The newest event when presence was first wanted; nothing if nobody does.
+    std::optional<EventCursor> presence_since() const;
+  };
+
   // The rest is for the one who holds the lock; the stores below take it for the length of a call.
   std::mutex lock;
   MemoryFaults faults;
   std::map<ConversationId, Log> logs;
+  Outbox outbox;
   std::map<UserId, User> users;
   std::map<std::string, UserId, std::less<>> ids_by_name;  // lower-case
   std::map<UserId, std::set<InstanceId>> routes;
@@ -59,6 +90,22 @@ class MemoryLogStore final : public LogStore {
   Result<Page> range(ConversationId conversation, Seq from, Seq to, PageBound bound) override;
   Result<Page> before(ConversationId conversation, Seq before, PageBound bound) override;
   Result<std::vector<Seq>> heads(std::span<const ConversationId> conversations) override;
+
+ private:
+  std::shared_ptr<MemoryDatabase> database_;
+};
+
+class MemoryEventStore final : public EventStore {
+ public:
+  explicit MemoryEventStore(std::shared_ptr<MemoryDatabase> database);
+  Result<EventCursor> subscribe(InstanceId subscriber, EventKinds kinds) override;
+  Status unsubscribe(InstanceId subscriber) override;
+  Result<EventPage> pull(InstanceId subscriber, EventCursor cursor, EventBound bound) override;
+  Result<bool> wants_presence() override;
+  Status note_presence(std::span<const PresenceChange> changes) override;
+  Result<Swept> sweep(ConversationId after, std::int64_t now_ms, Busy busy) override;
+  Result<Trimmed> trim(const EventRetention& retention) override;
+  Result<OutboxState> state() override;
 
  private:
   std::shared_ptr<MemoryDatabase> database_;

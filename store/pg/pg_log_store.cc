@@ -13,13 +13,19 @@ constexpr PgStatement open_statement{
     "INSERT INTO parley.conversation (id) SELECT id FROM unnest($1::bigint[]) AS n(id)"
     " ORDER BY id ON CONFLICT DO NOTHING"};
 
+// Whether somebody wants entries as events is asked in the statement, and its answer holds until the
+// commit: the gate (schema/0004_events.sql) is locked before the snapshot is taken.
+//
 // Heads in ascending order of id ($1), each with how many entries are added, how many of them
 // counted; then the entries' columns, `nth` and `counted` running within each conversation.
 constexpr PgStatement append_statement{
     "log_append",
     "WITH base AS ("
     " UPDATE parley.conversation c"
-    " SET head = c.head + n.entries, counted = c.counted + n.counted"
+    " SET head = c.head + n.entries, counted = c.counted + n.counted,"
+    " untold = CASE WHEN NOT EXISTS (SELECT FROM parley.event_gate FOR KEY SHARE)"
+    "  AND EXISTS (SELECT FROM parley.event_subscription WHERE messages)"
+    "  THEN coalesce(c.untold, c.head + 1) ELSE c.untold END"
     " FROM unnest($1::bigint[], $2::int[], $3::int[]) AS n(id, entries, counted)"
     " WHERE c.id = n.id"
     " RETURNING c.id, c.head - n.entries AS head, c.counted - n.counted AS counted"

@@ -2,6 +2,7 @@
 
 #include "store/pg/durability.h"
 #include "store/pg/migrate.h"
+#include "store/pg/pg_event_store.h"
 #include "store/pg/pg_log_store.h"
 #include "store/pg/pg_user_store.h"
 
@@ -16,7 +17,8 @@ std::shared_ptr<PgConnection> connection_to(const StoreOptions& options) {
 
 PgStores make_pg_stores(const StoreOptions& options) {
   const auto connection = connection_to(options);
-  return {std::make_unique<PgLogStore>(connection), std::make_unique<PgUserStore>(connection)};
+  return {std::make_unique<PgLogStore>(connection), std::make_unique<PgUserStore>(connection),
+          std::make_unique<PgEventStore>(connection)};
 }
 
 std::unique_ptr<LogStore> make_pg_log_store(const StoreOptions& options) {
@@ -25,6 +27,10 @@ std::unique_ptr<LogStore> make_pg_log_store(const StoreOptions& options) {
 
 std::unique_ptr<UserStore> make_pg_user_store(const StoreOptions& options) {
   return std::make_unique<PgUserStore>(connection_to(options));
+}
+
+std::unique_ptr<EventStore> make_pg_event_store(const StoreOptions& options) {
+  return std::make_unique<PgEventStore>(connection_to(options));
 }
 
 Status check_database(const StoreOptions& options) {

@@ -23,6 +23,7 @@ std::int64_t to_bigint(Id<Tag> id) {
 }
 // All 64 bits count; half of the ids look negative.
 inline std::int64_t to_bigint(DeviceId id) { return std::bit_cast<std::int64_t>(id.value); }
+inline std::int64_t to_bigint(InstanceId id) { return std::bit_cast<std::int64_t>(id.value); }
 // Users that cannot exist become 0, which does not.
 inline std::int32_t to_integer(UserId user) {
   return is_valid(user) ? static_cast<std::int32_t>(user.value) : 0;

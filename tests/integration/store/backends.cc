@@ -14,6 +14,9 @@ class MemoryBackend final : public Backend {
   std::unique_ptr<UserStore> users() override {
     return std::make_unique<MemoryUserStore>(database_);
   }
+  std::unique_ptr<EventStore> events() override {
+    return std::make_unique<MemoryEventStore>(database_);
+  }
   std::unique_ptr<RouteStore> routes() override {
     return std::make_unique<MemoryRouteStore>(database_);
   }
@@ -32,6 +35,7 @@ class ServerBackend final : public Backend {
   }
   std::unique_ptr<LogStore> log() override { return make_pg_log_store(options_); }
   std::unique_ptr<UserStore> users() override { return make_pg_user_store(options_); }
+  std::unique_ptr<EventStore> events() override { return make_pg_event_store(options_); }
   std::unique_ptr<RouteStore> routes() override { return make_redis_route_store(options_); }
   void forget_routes() override { servers().redis({"FLUSHALL"}); }
 

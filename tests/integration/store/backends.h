@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "store/event_store.h"
 #include "store/log_store.h"
 #include "store/route_store.h"
 #include "store/user_store.h"
@@ -19,6 +20,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::unique_ptr<LogStore> log() = 0;
   virtual std::unique_ptr<UserStore> users() = 0;
+  virtual std::unique_ptr<EventStore> events() = 0;
   virtual std::unique_ptr<RouteStore> routes() = 0;
   // What FLUSHALL does.
   virtual void forget_routes() = 0;
