@@ -33,6 +33,7 @@ struct GatewayCounts {
   std::uint64_t bytes_out = 0;
   std::uint64_t notices = 0;          // sealed and queued
   std::uint64_t notices_dropped = 0;  // the reader was too slow; it will find the gap
+  std::uint64_t broadcasts_dropped = 0;  // too many waited
   std::uint64_t deliveries_stale = 0;  // for users that are not here
   std::uint64_t bad_from_bus = 0;      // replies or deliveries that could not be used
   std::array<std::uint64_t, verb_numbers.size()> requests{};  // published, by place_of

@@ -75,6 +75,7 @@ Gateway::Gateway(Loop& loop, const GatewaySettings& settings, std::vector<Server
       tick_(loop, [this] { tick(); }),
       report_timer_(loop, [this] { report_routes(); }),
       flush_soon_(loop, [this] { flush_dirty(); }),
+      broadcast_timer_(loop, [this] { broadcast_piece(); }),
       before_block_(loop, [this] { before_block(); }) {
   tick_.every(wheel_tick);
 }
@@ -232,6 +233,8 @@ void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
       ++counts_.bad_from_bus;
     } else if (notice->receiver == Receiver::gateway) {
       on_gateway_notice(item);
+    } else if (item.users.empty()) {
+      broadcast(item);
     } else {
       fan_out(item, header.id.gateway == instance_);
     }
@@ -250,6 +253,23 @@ void Gateway::fan_out(const DeliveryItem& item, bool addressed_to_us) {
     ++counts_.deliveries_stale;
     routes_.changed(user, loop_.now());
   }
+}
+
+void Gateway::broadcast(const DeliveryItem& item) {
+  const bool idle = broadcasts_.idle();
+  if (!broadcasts_.add(static_cast<Notice>(item.notice), item.target, item.body)) {
+    ++counts_.broadcasts_dropped;
+    return log::warn("gateway.broadcast_dropped");
+  }
+  if (idle) broadcast_piece();
+}
+
+void Gateway::broadcast_piece() {
+  broadcasts_.step(table_, [this](ConnectionId id, Notice notice, std::uint64_t target,
+                                  std::string_view body) {
+    connections_.find(id)->notify(notice, target, body);
+  });
+  if (!broadcasts_.idle()) broadcast_timer_.once(Broadcasts::piece_every);
 }
 
 void Gateway::on_gateway_notice(const DeliveryItem& item) {

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "gateway/admission.h"
+#include "gateway/broadcasts.h"
 #include "gateway/connection.h"
 #include "gateway/id_map.h"
 #include "gateway/listener.h"
@@ -80,6 +81,8 @@ class Gateway : private ConnectionOwner {
   void end_sessions(const std::vector<ConnectionId>& connections, Errc reason);
   void leave(Connection& connection);
   void fan_out(const DeliveryItem& item, bool addressed_to_us);
+  void broadcast(const DeliveryItem& item);
+  void broadcast_piece();
   void on_gateway_notice(const DeliveryItem& item);
   void before_block();
   void flush_dirty();
@@ -103,6 +106,7 @@ class Gateway : private ConnectionOwner {
   SessionTable table_;
   Admission admission_;
   UserRates user_rates_;
+  Broadcasts broadcasts_;
   IdMap<PendingRequest> pending_;  // by the bus's number; bounded by the bus
   RouteReporter routes_;
   std::optional<std::uint64_t> report_number_;  // the route report that is unanswered
@@ -118,6 +122,7 @@ class Gateway : private ConnectionOwner {
   Timer tick_;
   Timer report_timer_;
   Timer flush_soon_;
+  Timer broadcast_timer_;
   BeforeBlock before_block_;
 };
 

@@ -35,6 +35,8 @@ MetricsReport::MetricsReport(Metrics& metrics, const GatewayCounts& counts)
   add(counts.bytes_out, "bytes", "Bytes on clients' sockets", {{"way", "out"}});
   add(counts.notices, "notices", "Notices queued for clients", {{"fate", "queued"}});
   add(counts.notices_dropped, "notices", "Notices queued for clients", {{"fate", "slow_reader"}});
+  add(counts.broadcasts_dropped, "broadcasts_dropped",
+      "Notices for everybody that were dropped because too many waited");
   add(counts.deliveries_stale, "deliveries_stale", "Deliveries for users that are not here");
   add(counts.bad_from_bus, "bad_from_bus", "Replies and deliveries that could not be used");
   for (std::size_t i = 0; i < counts.requests.size(); ++i)

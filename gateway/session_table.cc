@@ -72,4 +72,9 @@ std::optional<UserId> SessionTable::user_at(std::uint32_t place) const {
   return entry.connection ? std::optional{entry.identity.user} : std::nullopt;
 }
 
+std::optional<ConnectionId> SessionTable::connection_at(std::uint32_t place) const {
+  const ConnectionId connection = entries_[place].connection;
+  return connection ? std::optional{connection} : std::nullopt;
+}
+
 }  // namespace parley

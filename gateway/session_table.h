@@ -53,6 +53,7 @@ class SessionTable {
   // has several is met several times; one who stays throughout the walk is met.
   std::uint32_t places() const { return static_cast<std::uint32_t>(entries_.size()); }
   std::optional<UserId> user_at(std::uint32_t place) const;
+  std::optional<ConnectionId> connection_at(std::uint32_t place) const;
 
  private:
   static constexpr std::uint32_t none = ~0U;
