@@ -29,6 +29,7 @@ inline constexpr std::size_t password_min = 8;      // bytes
 inline constexpr std::size_t password_max = 1'024;  // bytes
 inline constexpr std::size_t token_bytes = 32;
 inline constexpr std::size_t find_max = 100;           // names and ids in one login.find
+inline constexpr std::size_t publish_users_max = 1'000;  // of one push.publish
 inline constexpr std::uint32_t page_max = 200;         // entries of one page; more is cut to this
 inline constexpr std::size_t page_bytes_max = 40'960;  // a page stops growing here; `more` is set
 

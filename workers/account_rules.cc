@@ -44,6 +44,13 @@ Status check_name(std::string_view name) {
   return check_visible(name);
 }
 
+Status check_new_name(std::string_view name) {
+  PARLEY_CHECK(check_name(name));
+  if (folded_name(name).starts_with(service_name_prefix))
+    return fail(Errc::bad_request, "a name of business systems");
+  return {};
+}
+
 Status check_nickname(std::string_view nickname) {
   if (nickname.size() > limits::nickname_max) return fail(Errc::bad_request, "nickname's length");
   return check_visible(nickname);

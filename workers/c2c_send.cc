@@ -3,8 +3,6 @@
 #include <cstring>
 #include <tuple>
 
-#include "base/assert.h"
-#include "base/failpoint.h"
 #include "base/utf8.h"
 #include "proto/limits.h"
 
@@ -36,91 +34,37 @@ NewEntry entry_of(const Request<wire::SendRequest>& request, std::int64_t time_m
   return entry;
 }
 
-void fill(const NewEntry& entry, const Appended& appended, wire::Entry& out) {
-  out.set_seq(appended.seq.value);
-  out.set_sender(entry.sender.value);
-  out.set_client_id(entry.client_id.data(), entry.client_id.size());
-  out.set_kind(static_cast<wire::MessageKind>(entry.kind));
-  out.set_body(entry.body.data(), entry.body.size());
-  out.set_time_ms(appended.time_ms);
-}
-
-// What failpoints answer.
-Outcome refuse_all(std::size_t requests) {
-  return {std::vector<Result<Answer>>(requests, fail(Errc::retry_later, "failpoint", 100)), {}};
-}
-
 }  // namespace
 
 Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
                         const Moment& moment) {
   Outcome outcome;
   outcome.answers.resize(requests.size());
-  const std::vector<std::size_t> places = admissible(requests, outcome);
-  if (places.empty()) return outcome;
-  std::vector<NewEntry> entries;
-  entries.reserve(places.size());
-  for (const std::size_t i : places) entries.push_back(entry_of(requests[i], moment.wall_ms));
-
-  if (failpoint(Failpoint::wk_before_begin) == FailAction::fail)
-    return refuse_all(requests.size());
-  const auto results = log_.append(entries);
-  if (failpoint(Failpoint::wk_after_commit_before_reply) == FailAction::fail)
-    return refuse_all(requests.size());
-  PARLEY_ASSERT(results.size() == entries.size());
-  outcome.deliveries.reserve(entries.size());
-  for (std::size_t j = 0; j < entries.size(); ++j) {
-    if (results[j]) {
-      settle(entries[j], requests[places[j]].header.device, *results[j], outcome, places[j]);
-    } else {
-      outcome.answers[places[j]] = tl::unexpected(reason(entries[j], results[j].error()));
-    }
-  }
-  return outcome;
-}
-
-std::vector<std::size_t> C2cSender::admissible(std::span<const Request<wire::SendRequest>> requests,
-                                               Outcome& outcome) {
+  std::vector<Posting> postings;
   std::vector<std::size_t> places;
-  std::vector<ConversationId> targets;
+  postings.reserve(requests.size());
+  places.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (Status checked = check(requests[i].body); checked) {
+      postings.push_back({entry_of(requests[i], moment.wall_ms), requests[i].header.device});
       places.push_back(i);
-      targets.emplace_back(requests[i].header.target);
     } else {
       outcome.answers[i] = tl::unexpected(std::move(checked).error());
     }
   }
-  const auto closed = book_.open(targets);
-  std::erase_if(places, [&](std::size_t i) {
-    const auto failure = closed.find(ConversationId{requests[i].header.target});
-    if (failure != closed.end()) outcome.answers[i] = tl::unexpected(failure->second);
-    return failure != closed.end();
-  });
-  return places;
-}
+  if (postings.empty()) return outcome;
 
-Error C2cSender::reason(const NewEntry& entry, const Error& error) {
-  if (error.code != Errc::not_found) return error;
-  book_.forget(entry.conversation);
-  return {Errc::retry_later, "append: the conversation is not open any more"};
-}
-
-void C2cSender::settle(const NewEntry& entry, DeviceId from, const Appended& appended,
-                       Outcome& outcome, std::size_t place) {
-  book_.saw(entry.conversation, appended.seq);
-  reply_.set_seq(appended.seq.value);
-  reply_.set_time_ms(appended.time_ms);
-  outcome.answers[place] = answer_with(reply_);
-
-  fill(entry, appended, *notice_.mutable_entry());
-  const UserId peer = members_of(entry.conversation)->other(entry.sender);
-  outcome.deliveries.push_back({.notice = Notice::c2c_message,
-                                .key = entry.conversation.value,
-                                .target = entry.conversation.value,
-                                .skip_device = from,
-                                .users = {entry.sender, peer},
-                                .body = notice_.SerializeAsString()});
+  const auto results = poster_.post(postings, outcome.deliveries);
+  for (std::size_t j = 0; j < places.size(); ++j) {
+    if (results[j]) {
+      reply_.set_seq(results[j]->seq.value);
+      reply_.set_time_ms(results[j]->time_ms);
+      outcome.answers[places[j]] = answer_with(reply_);
+    } else {
+      outcome.answers[places[j]] = tl::unexpected(results[j].error());
+    }
+  }
+  return outcome;
 }
 
 }  // namespace parley

@@ -19,7 +19,7 @@ std::size_t shard(std::uint64_t key, std::size_t shards) {
 
 // A message that was not pushed is in the log. That a session is over is nowhere else.
 bool is_found_later(const Delivery& delivery) {
-  return delivery.reach == Reach::gateways_of_users;
+  return delivery.reach != Reach::every_gateway;
 }
 
 FailAction failpoint_of(const std::vector<Delivery>& deliveries) {
@@ -53,6 +53,7 @@ Crew::Crew(Loop& loop, CrewOptions options, const std::function<Stores()>& make_
   furnish(executors, options_.executors, options_.batch_max, make_stores);
   if (serves(Lane::sessions)) furnish(clerks, options_.clerks, options_.batch_max, make_stores);
   if (serves(Lane::hashing)) furnish(hashers, options_.hashers, 1, make_stores);
+  if (serves(Lane::business)) furnish(counters, options_.business, options_.batch_max, make_stores);
   courier_stores_ = make_stores();
   courier_ = std::make_unique<Courier>(*courier_stores_.routes, services_for(courier_stores_),
                                        options_.brokers, metrics);
@@ -72,6 +73,7 @@ ServiceSet Crew::services_for(const Stores& stores) const {
   return {make_services(options_.services, {.log = *stores.log,
                                             .users = *stores.users,
                                             .routes = *stores.routes,
+                                            .events = *stores.events,
                                             .hasher = hasher_,
                                             .login = options_.login}),
           metrics_};
@@ -122,6 +124,7 @@ void Crew::submit(BusRequest request) {
   switch (lane->second) {
     case Lane::store: desk_for(executors, key).arrived.push_back(std::move(job)); return;
     case Lane::sessions: desk_for(clerks, key).arrived.push_back(std::move(job)); return;
+    case Lane::business: desk_for(counters, key).arrived.push_back(std::move(job)); return;
     case Lane::hashing: submit_to_hasher(std::move(job)); return;
     case Lane::routes: courier_arrived_.push_back(std::move(job)); return;
   }

@@ -2,6 +2,7 @@
 //
 //   requests ──by routing key──▶ executors ──┬──▶ answers
 //            ──logins by token─▶ clerks ─────┤
+//            ──business systems▶ counters ───┤
 //            ──passwords───────▶ hashers ────┴──▶ deliveries, logins ──▶ courier ──▶ messages,
 //            answers ──reports of gateways────────────────────────────────────────▲
 //
@@ -34,6 +35,7 @@ struct Stores {
   std::unique_ptr<LogStore> log;
   std::unique_ptr<UserStore> users;
   std::unique_ptr<RouteStore> routes;
+  std::unique_ptr<EventStore> events;
 };
 
 struct CrewOptions {
@@ -41,6 +43,7 @@ struct CrewOptions {
   std::size_t executors = 2;
   std::size_t clerks = 1;
   std::size_t hashers = 1;
+  std::size_t business = 1;
   std::size_t batch_max = 512;
   std::size_t batch_bytes_max = 4 << 20;
   std::size_t brokers = 1;
@@ -94,7 +97,7 @@ class Crew {
     std::unique_ptr<Executor> thread;
   };
   using Desks = std::vector<std::unique_ptr<Desk>>;
-  enum Room : std::size_t { executors, clerks, hashers, rooms };
+  enum Room : std::size_t { executors, clerks, hashers, counters, rooms };
 
   ServiceSet services_for(const Stores& stores) const;
   std::unique_ptr<Desk> make_desk(Stores stores, std::size_t batch_max);

@@ -100,7 +100,7 @@ std::vector<PackedDelivery> pack(std::span<const Delivery> deliveries, const Rou
   }
   Packer packer(lanes);
   for (const Delivery& delivery : deliveries) {
-    if (routes == nullptr || delivery.reach == Reach::every_gateway)
+    if (routes == nullptr || delivery.reach != Reach::gateways_of_users)
       add_for_all(delivery, packer);
     else
       add_by_route(delivery, route_of, packer);

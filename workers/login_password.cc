@@ -50,7 +50,7 @@ Response PasswordLogin::sign_up(const Request<wire::RegisterRequest>& request,
                                 const Moment& moment) {
   const wire::RegisterRequest& asked = request.body;
   if (!options_.registration) return fail(Errc::refused, "registration is switched off");
-  PARLEY_CHECK(check_name(asked.name()));
+  PARLEY_CHECK(check_new_name(asked.name()));
   PARLEY_CHECK(check_nickname(asked.nickname()));
   PARLEY_CHECK(check_password(asked.password(), asked.name()));
   auto user = create(request, moment);

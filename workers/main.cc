@@ -14,7 +14,8 @@ Status check(const StoreOptions& options) {
 
 Stores connect(const StoreOptions& options) {
   PgStores truth = make_pg_stores(options);
-  return {std::move(truth.log), std::move(truth.users), make_redis_route_store(options)};
+  return {std::move(truth.log), std::move(truth.users), make_redis_route_store(options),
+          std::move(truth.events)};
 }
 
 }  // namespace

@@ -40,8 +40,12 @@ struct Answer {
   std::uint64_t target = 0;
 };
 
-// Who gets a delivery: the gateways that hold connections of its users, or all there are.
-enum class Reach : std::uint8_t { gateways_of_users, every_gateway };
+// Who gets a delivery.
+enum class Reach : std::uint8_t {
+  gateways_of_users,  // the gateways that hold connections of its users
+  every_gateway,      // all of them, by every broker: for what gateways themselves must hear
+  everyone            // all of them, by one broker: for everybody who is connected; it has no users
+};
 
 // A notice, for some users. A hint: it may be lost, and is then found in the log.
 struct Delivery {

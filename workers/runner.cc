@@ -1,5 +1,7 @@
 #include "workers/runner.h"
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -44,6 +46,11 @@ Runner::Runner(Loop& loop, RunnerOptions options, const std::function<Stores()>&
           .is_idle = [this] { return crew_->idle(); },
           .on_drain = [this] { drain(); }},
       metrics);
+  if (std::ranges::find(services, ServiceId::event) != services.end()) {
+    sweeper_ = std::make_unique<EventSweeper>(
+        loop, make_stores().events, options.sweep,
+        [this](const PackedDelivery& message) { deliver(message); });
+  }
 }
 
 void Runner::receive(BusRequest request) {
@@ -67,6 +74,7 @@ void Runner::deliver(const PackedDelivery& message) {
 void Runner::drain() {
   if (std::exchange(draining_, true)) return;
   log::info("worker.draining");
+  if (sweeper_) sweeper_->stop();
   consumer_->drain(drain_limit, [this] { loop_.stop(); });
 }
 

@@ -4,6 +4,7 @@
 
 #include "bus/consumer.h"
 #include "workers/crew.h"
+#include "workers/event_sweeper.h"
 
 namespace parley {
 
@@ -13,6 +14,7 @@ struct RunnerOptions {
   std::uint32_t credit_messages = 1'024;
   std::uint32_t credit_bytes = 8 << 20;
   CrewOptions crew;
+  SweepOptions sweep = {};
 };
 
 class Runner {
@@ -32,6 +34,7 @@ class Runner {
   Loop& loop_;
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<Consumer> consumer_;
+  std::unique_ptr<EventSweeper> sweeper_;  // if this worker serves `event`
   bool draining_ = false;
 };
 

@@ -62,4 +62,10 @@ Status allow_gateway(const EnvelopeHeader& header) {
   return {};
 }
 
+Status allow_business(const EnvelopeHeader& header) {
+  if (header.user || !header.id.gateway)
+    return fail(Errc::unsupported, "a verb of business systems only");
+  return {};
+}
+
 }  // namespace parley

@@ -34,6 +34,7 @@ namespace parley {
 enum class Lane : std::uint8_t {
   store,     // executors, sharded by routing key; blocks in PostgreSQL only
   sessions,  // the same apart: however many clients come back at once, no message waits behind them
+  business,  // business systems: blocks in PostgreSQL and in the route cache; no user waits behind
   hashing,   // password hashing: slow by intent, kept away from everything else
   routes     // the one thread that talks to the route cache
 };
@@ -183,5 +184,8 @@ Status allow_user(const EnvelopeHeader& header);
 Status allow_direct_member(const EnvelopeHeader& header);
 // A gateway itself. unsupported otherwise: for a client there is no such verb.
 Status allow_gateway(const EnvelopeHeader& header);
+// A business system: the broker has checked that it is one (a verb of `business` comes from them only)
+// and that id.gateway is the hash of its name. unsupported otherwise.
+Status allow_business(const EnvelopeHeader& header);
 
 }  // namespace parley

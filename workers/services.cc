@@ -13,7 +13,9 @@ struct ServiceMaker {
 constexpr ServiceMaker all_services[] = {
     {ServiceId::login, make_login_service},
     {ServiceId::c2c, make_c2c_service},
+    {ServiceId::push, make_push_service},
     {ServiceId::route, make_route_service},
+    {ServiceId::event, make_event_service},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "store/event_store.h"
 #include "store/log_store.h"
 #include "store/route_store.h"
 #include "store/user_store.h"
@@ -19,6 +20,7 @@ struct ServiceDeps {
   LogStore& log;
   UserStore& users;
   RouteStore& routes;
+  EventStore& events;
   const PasswordHasher& hasher;  // shared by all threads: it has no state
   LoginOptions login;
 };
@@ -32,5 +34,7 @@ std::vector<Service> make_services(std::span<const ServiceId> ids, const Service
 Service make_login_service(const ServiceDeps& deps);
 Service make_c2c_service(const ServiceDeps& deps);
 Service make_route_service(const ServiceDeps& deps);
+Service make_push_service(const ServiceDeps& deps);
+Service make_event_service(const ServiceDeps& deps);
 
 }  // namespace parley

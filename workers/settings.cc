@@ -11,6 +11,8 @@ void WorkerSettings::declare(Config& config) {
                 "Threads that carry out requests, each with a database connection of its own.");
   config.number("worker.session_executors", &session_executors, 1, 64,
                 "The same for logins with a token, logouts and profiles.");
+  config.number("worker.business_executors", &business_executors, 1, 64,
+                "The same for what business systems ask.");
   config.number("worker.batch_max", &batch_max, 1, 10'000,
                 "Requests that an executor takes at once.");
   config.number("worker.credit_messages", &credit_messages, 1, 100'000,
@@ -38,6 +40,12 @@ void WorkerSettings::declare(Config& config) {
                 "Told to clients at login; as in the gateways' configuration.");
   config.number("login.ping_every_ms", &login.ping_every_ms, 1'000, 3'600'000,
                 "Told to clients at login; as in the gateways' configuration.");
+  config.number("events.sweep_ms", &sweep_ms, 10, 60'000,
+                "How long an event may take to reach the outbox.");
+  config.number("events.keep_hours", &keep_hours, 1, 87'600,
+                "Older events are removed, whether or not a subscriber has acknowledged them.");
+  config.number("events.keep_max", &keep_max, 1'000, 1'000'000'000,
+                "Beyond so many events the oldest are removed, likewise.");
   config.text("metrics.listen", &metrics_listen,
               "Address for Prometheus, like 127.0.0.1:9102; empty: none.");
 }
@@ -53,7 +61,11 @@ RunnerOptions WorkerSettings::runner_options(std::vector<ServiceId> services,
   options.crew.executors = executors;
   options.crew.clerks = session_executors;
   options.crew.hashers = hash_threads == 0 ? cores : std::min<std::size_t>(hash_threads, cores);
+  options.crew.business = business_executors;
   options.crew.batch_max = batch_max;
+  options.sweep.every = std::chrono::milliseconds(sweep_ms);
+  options.sweep.keep_ms = static_cast<std::int64_t>(keep_hours) * 3'600'000;
+  options.sweep.keep_max = keep_max;
   options.crew.brokers = endpoints.size();
   options.brokers = std::move(endpoints);
   options.crew.login = login;

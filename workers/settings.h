@@ -16,6 +16,7 @@ struct WorkerSettings {
   std::string name = "worker-1";
   std::uint64_t executors = 2;
   std::uint64_t session_executors = 1;
+  std::uint64_t business_executors = 1;
   std::uint64_t batch_max = 512;
   std::uint64_t credit_messages = 1'024;
   std::uint64_t credit_mib = 8;
@@ -25,6 +26,9 @@ struct WorkerSettings {
   LoginOptions login;
   HashCost hash_cost;
   std::uint64_t hash_threads = 0;
+  std::uint64_t sweep_ms = 200;
+  std::uint64_t keep_hours = 168;
+  std::uint64_t keep_max = 10'000'000;
   std::string metrics_listen;
 
   void declare(Config& config);

@@ -336,7 +336,8 @@ Result<Swept> PgEventStore::sweep(ConversationId after, std::int64_t now_ms, Bus
   params.add(to_bigint(after));
   params.add(static_cast<std::int32_t>(limits::sweep_conversations_max));
   params.add(now_ms);
-  const auto rows = connection_->call(busy == Busy::skip ? sweep_statement : patient_sweep_statement);
+  const auto rows =
+      connection_->call(busy == Busy::skip ? sweep_statement : patient_sweep_statement);
   if (!rows) return refusal(rows.error());
   Swept swept{static_cast<std::uint32_t>(rows->integer(0, 0)), {}};
   if (swept.conversations == limits::sweep_conversations_max)

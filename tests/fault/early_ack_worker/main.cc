@@ -17,7 +17,8 @@ Status check(const StoreOptions& options) {
 Stores connect(const StoreOptions& options) {
   return {std::make_unique<test::EarlyAckLogStore>(make_pg_log_store(options),
                                                    make_pg_log_store(options)),
-          make_pg_user_store(options), make_redis_route_store(options)};
+          make_pg_user_store(options), make_redis_route_store(options),
+          make_pg_event_store(options)};
 }
 
 }  // namespace

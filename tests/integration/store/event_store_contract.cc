@@ -341,7 +341,8 @@ TEST_P(EventStoreContract, RacingSweepersLoseNothingAndTellNothingTwice) {
   const auto keep_sweeping = [&](std::size_t self) {
     const auto events = backend_->events();
     while (writing > 0) {
-      if (const auto swept = events->sweep({}, 1, Busy::skip); !swept) failures[self] = swept.error().detail;
+      const auto swept = events->sweep({}, 1, Busy::skip);
+      if (!swept) failures[self] = swept.error().detail;
     }
   };
   std::vector<Event> read;

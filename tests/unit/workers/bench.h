@@ -49,6 +49,7 @@ struct Question {
   std::uint64_t target = 0;
   std::string body = {};
   std::uint8_t attempt = 1;
+  InstanceId gateway{99};  // or the business system that asks
 };
 
 class Bench {
@@ -59,7 +60,7 @@ class Bench {
   // New services over the same database: what another worker, or the next one, is.
   void restart() {
     services_ = make_services(*services_named(std::vector<std::string>{"all"}),
-                              {log, users, routes, hasher, login});
+                              {log, users, routes, events, hasher, login});
   }
 
   UserId account(const std::string& name) {
@@ -107,7 +108,7 @@ class Bench {
     request.header.attempt = question.attempt;
     request.header.key = question.target;
     request.header.ttl_ms = 10'000;
-    request.header.id.gateway = InstanceId{99};
+    request.header.id.gateway = question.gateway;
     request.body = question.body;
     return request;
   }
@@ -124,6 +125,7 @@ class Bench {
   MemoryLogStore log{database};
   MemoryUserStore users{database};
   MemoryRouteStore routes{database};
+  MemoryEventStore events{database};
   WatchedHasher hasher;
   LoginOptions login;
   Moment moment{Instant(1h), 1'700'000'000'000};

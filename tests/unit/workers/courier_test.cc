@@ -24,7 +24,8 @@ struct CourierAtWork : testing::Test {
     courier.emplace(
         bench.routes,
         ServiceSet(make_services(*services_named(names),
-                                 {bench.log, bench.users, bench.routes, bench.hasher, {}}),
+                                 {bench.log, bench.users, bench.routes, bench.events,
+                                  bench.hasher, {}}),
                    metrics),
         brokers, metrics);
   }

@@ -107,7 +107,8 @@ struct CrewAtWork : testing::Test {
         [this] {
           return Stores{std::make_unique<MemoryLogStore>(bench.database),
                         std::make_unique<HeldUsers>(bench.users, tokens),
-                        std::make_unique<HeldRoutes>(bench.database, cache)};
+                        std::make_unique<HeldRoutes>(bench.database, cache),
+                        std::make_unique<MemoryEventStore>(bench.database)};
         },
         hasher,
         Crew::Handlers{

@@ -46,6 +46,18 @@ TEST(Fanout, DoesNotAskForWhatGoesToEveryGateway) {
   EXPECT_TRUE(users_of(std::vector{replaced}).empty());
 }
 
+TEST(Fanout, SendsWhatIsForEveryoneToAllGatewaysOnceWithoutUsers) {
+  Delivery everyone = message(9, "a", {}, DeviceId{});
+  everyone.reach = Reach::everyone;
+  EXPECT_TRUE(users_of(std::vector{everyone}).empty());
+  const Routes found;
+  const auto packed = pack(std::vector{everyone}, &found, 4);
+  ASSERT_EQ(packed.size(), 1u);
+  EXPECT_EQ(packed[0].gateway, every_gateway);
+  EXPECT_EQ(packed[0].way, Way::by_key) << "by one broker: once";
+  EXPECT_TRUE(items_in(packed[0])[0].users.empty());
+}
+
 TEST(Fanout, PacksABatchIntoOneMessagePerGatewayInOrder) {
   std::vector<Delivery> deliveries;
   for (std::uint64_t i = 0; i < 100; ++i) deliveries.push_back(message(i % 7, std::to_string(i)));

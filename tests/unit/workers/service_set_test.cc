@@ -9,7 +9,8 @@ struct SetOfServices : testing::Test {
   Bench bench;
   Metrics metrics;
   ServiceSet set{make_services(*services_named(std::vector<std::string>{"all"}),
-                               {bench.log, bench.users, bench.routes, bench.hasher, {}}),
+                               {bench.log, bench.users, bench.routes, bench.events,
+                                bench.hasher, {}}),
                  metrics};
   Session ann{bench.account("ann"), DeviceId{1}};
   Session bob{bench.account("bob"), DeviceId{2}};

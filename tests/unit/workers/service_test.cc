@@ -91,7 +91,7 @@ TEST(Service, NamesTheVerbsThatNobodyServes) {
 
 TEST(Service, EveryServiceServesAllItsVerbs) {
   Bench bench;
-  const ServiceDeps deps{bench.log, bench.users, bench.routes, bench.hasher, {}};
+  const ServiceDeps deps{bench.log, bench.users, bench.routes, bench.events, bench.hasher, {}};
   const std::vector<std::string> all{"all"};
   for (const Service& service : make_services(*services_named(all), deps))
     EXPECT_TRUE(service.missing_verbs().empty())
