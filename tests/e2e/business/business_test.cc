@@ -86,12 +86,14 @@ class BusinessSystem : public testing::TestWithParam<Language (*)()> {
   }
 
   Cluster& cluster() { return *cluster_; }
+  World& world() { return *world_; }
   Device& alice() { return *alice_; }
   Loop& loop() { return world_->loop; }
   std::string logs() { return cluster().log("broker-1") + cluster().log("broker-2"); }
 
- private:
   static inline std::unique_ptr<Cluster> cluster_;
+
+ private:
   std::optional<World> world_;
   std::optional<Device> alice_;
 };
@@ -252,6 +254,65 @@ TEST_P(BusinessSystem, FollowsEveryMessageInOrderThroughItsOwnAndABrokersDeath) 
     if (cursor == next) ++next;
   }
   EXPECT_EQ(next, 201U);
+}
+
+// The same against the services themselves.
+class BusinessSystemLive : public BusinessSystem {
+ protected:
+  static void SetUpTestSuite() {
+    cluster_ = std::make_unique<Cluster>(
+        ClusterOptions{.brokers = 2, .workers = 2, .business = true});
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(, BusinessSystemLive, testing::Values(&python, &node),
+                         [](const auto& chosen) { return chosen.param().name; });
+
+TEST_P(BusinessSystemLive, AStoredPushReachesTheUsersClient) {
+  const std::string name = own_name();
+  const std::string user = std::to_string(alice().user().value);
+  const auto push =
+      start("push", name, cluster().allow("business", name), {"--user", user, "pay day"});
+  const auto entry = alice()->receive(soon);
+  ASSERT_TRUE(entry) << push->output();
+  EXPECT_EQ(entry->body, "pay day");
+  EXPECT_NE(entry->sender, alice().user());
+  EXPECT_TRUE(push->wait(soon).ok());
+  EXPECT_THAT(push->output(), HasSubstr("receipt " + user + " stored 1"));
+}
+
+TEST_P(BusinessSystemLive, FollowsEveryMessageThatIsCommittedThroughDeaths) {
+  Device bob(world(), unique_name("bob"));
+  ASSERT_TRUE(bob.sign_up());
+  const std::string name = own_name();
+  const std::string key = cluster().allow("business", name);
+  std::vector<std::string> expected;
+  std::string printed;
+  for (const char* victim : {"", "broker-1", "broker-2"}) {
+    const auto follow = start("follow", name, key);
+    ASSERT_TRUE(follow->says("follows events from", soon)) << follow->output();
+    if (*victim != 0) cluster().kill9(victim);
+    for (int i = 0; i < 20; ++i) {
+      const std::string text = unique_name("message");
+      ASSERT_TRUE(alice()->send(bob.user(), text, soon));
+      expected.push_back(text);
+    }
+    ASSERT_TRUE(follow->says(expected.back(), 20s)) << follow->output();
+    follow->process().signal(SIGKILL);
+    follow->wait(soon);
+    printed += follow->output();
+    if (*victim != 0) cluster().start(victim);
+    expected.push_back(unique_name("message"));  // while nobody is there
+    ASSERT_TRUE(alice()->send(bob.user(), expected.back(), soon));
+  }
+  expected.pop_back();
+  std::size_t at = 0;
+  for (const std::string& text : expected) {
+    const std::size_t found = printed.find(" " + text + "\n");
+    ASSERT_NE(found, std::string::npos) << text << " is missing";
+    EXPECT_GT(found, at) << text << " came before an older one";
+    at = found;
+  }
 }
 
 }  // namespace
