@@ -26,6 +26,7 @@
 #include "cli/top.h"
 #include "cli/trace.h"
 #include "cli/up.h"
+#include "cli/verify/command.h"
 
 namespace parley {
 namespace {
@@ -172,13 +173,17 @@ std::function<int()> declare_trace(CLI::App& app) {
   return for_brokers("trace", options->who, [options] { return run_trace(*options); });
 }
 
-void add_account(CLI::App& app, AccountOptions& account) {
-  app.add_option("user", account.user, "The name to log in with")->required();
+void add_server(CLI::App& app, AccountOptions& account) {
   app.add_option("--data", account.data, "The server: a directory of `parley up` on this machine");
   app.add_option("--config", account.config, "The server: a client.toml that it has written");
   app.add_option("--gateway", account.gateways, "The server: HOST:PORT; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--pin", account.pin, "The server's key, with --gateway: ID:HEX");
+}
+
+void add_account(CLI::App& app, AccountOptions& account) {
+  app.add_option("user", account.user, "The name to log in with")->required();
+  add_server(app, account);
   app.add_option("--state", account.state, "Where this device keeps its logs");
 }
 
@@ -214,6 +219,26 @@ std::function<int()> declare_ask(CLI::App& app) {
       ->check(CLI::Range(1, 600))
       ->capture_default_str();
   return [options] { return run_ask(*options); };
+}
+
+std::function<int()> declare_verify(CLI::App& app) {
+  const auto options = std::make_shared<verify::VerifyOptions>();
+  add_server(app, options->server);
+  app.add_option("--seconds", options->seconds, "How long people chat")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  app.add_option("--pairs", options->pairs, "Pairs of accounts that it registers itself")
+      ->check(CLI::Range(1, 50))
+      ->capture_default_str();
+  app.add_option("--account", options->accounts,
+                 "One that is there, instead; repeated, an even number of times; their password is "
+                 "in the file that PARLEY_PASSWORD_FILE names")
+      ->allow_extra_args(false);
+  app.add_option("--faults", options->faults,
+                 "With --data: what to break meanwhile, such as kill-worker,stop-broker");
+  app.add_option("--history", options->history, "Where to keep the history");
+  app.add_option("--check", options->check, "Judge a kept history; nothing else is done");
+  return [options] { return verify::run_verify(*options); };
 }
 
 std::function<int()> declare_migrate(CLI::App& app) {
@@ -378,6 +403,8 @@ constexpr Command commands[] = {
     {"drain", "Let a process finish what it has and end", declare_drain, Shown::yes},
     {"poison", "List, retry or drop requests that workers died of", declare_poison, Shown::yes},
     {"trace", "Tell what happened to a request", declare_trace, Shown::yes},
+    {"verify", "Let test accounts talk and say whether every promise was kept", declare_verify,
+     Shown::yes},
     {"migrate", "Bring a database to this version's schema", declare_migrate, Shown::yes},
     {"key", "Make and list keys, of servers and of the bus", declare_key, Shown::yes},
     {"demo", "Start everything, let two people talk, stop everything", declare_demo, Shown::no},

@@ -132,15 +132,24 @@ std::optional<std::string> ask_terminal(const std::string& prompt, tcflag_t with
 
 }  // namespace
 
+Result<ServerInUse> find_server(const AccountOptions& options) {
+  PARLEY_TRY(const ServerFile file, read_server_file(options));
+  ServerInUse server;
+  server.pin = file.pin;
+  PARLEY_TRY(server.key, client::parse_pin(file.pin));
+  for (const std::string& gateway : file.gateways) {
+    PARLEY_TRY(server.gateways.emplace_back(), client::parse_endpoint(gateway));
+  }
+  return server;
+}
+
 Result<AccountInUse> open_account(const AccountOptions& options) {
   PARLEY_CHECK(check_user(options.user));
-  PARLEY_TRY(const ServerFile server, read_server_file(options));
+  PARLEY_TRY(const ServerInUse server, find_server(options));
   AccountInUse account;
   account.user = options.user;
-  PARLEY_TRY(account.server, client::parse_pin(server.pin));
-  for (const std::string& gateway : server.gateways) {
-    PARLEY_TRY(account.client.session.gateways.emplace_back(), client::parse_endpoint(gateway));
-  }
+  account.server = server.key;
+  account.client.session.gateways = server.gateways;
   account.client.conversations.relist_every = std::chrono::seconds(30);
   PARLEY_TRY(std::string directory, state_directory(options));
   directory += "/" + server_name(server.pin);

@@ -33,6 +33,15 @@ struct AccountInUse {
   std::unique_ptr<client::LocalLog> log;  // <state>/<server>/<user>.db
 };
 
+// The server alone.
+struct ServerInUse {
+  std::vector<client::Endpoint> gateways;
+  PinnedKey key;
+  std::string pin;  // the key as text
+};
+// config: what is wrong with the options or the file.
+Result<ServerInUse> find_server(const AccountOptions& options);
+
 // config: what is wrong with the options or the file. retry_later: another chat of this user is open. io.
 Result<AccountInUse> open_account(const AccountOptions& options);
 

@@ -56,6 +56,7 @@ void Client::on_open() {
 }
 
 void Client::on_frame(const Frame& frame) {
+  if (frame.header.kind == FrameKind::notice) observer_.on_notice(frame);
   core_.on_frame(frame, now());
   settle();
 }

@@ -35,6 +35,8 @@ class Observer {
   // After each login: everything older than it is asked for. Messages follow as they come.
   virtual void on_synced() {}
   virtual void on_log_failed(const Error&) {}
+  // What the server says unasked, as it comes, before anything is made of it: for those who watch the server.
+  virtual void on_notice(const Frame&) {}
 };
 
 class Client : private Connection::Handler {

@@ -14,13 +14,18 @@ void apply(const Rule& rule, const HistoryIndex& index, Verdict& verdict) {
 
 std::vector<std::string> uncovered_by(const HistoryIndex& index) {
   std::vector<std::string> uncovered;
-  if (index.dumped) return uncovered;
-  for (const Rule& rule : all_rules())
-    if (rule.needs_dump != Rule::NeedsDump::no)
-      uncovered.push_back(std::string(rule.anomaly) + ", " + std::string(rule.sentence) +
-                          (rule.needs_dump == Rule::NeedsDump::yes
-                               ? ": not at all without the database"
-                               : ": only as far as devices saw it"));
+  const auto add = [&](const Rule& rule, const char* how) {
+    uncovered.push_back(std::string(rule.anomaly) + " (" + std::string(rule.sentence) + ") " + how);
+  };
+  for (const Rule& rule : all_rules()) {
+    if (!index.dumped && rule.needs_dump == Rule::NeedsDump::yes)
+      add(rule, "not at all: the database was not read");
+    if (!index.dumped && rule.needs_dump == Rule::NeedsDump::partly)
+      add(rule, "as far as devices saw it: the database was not read");
+    const bool needs_gauges = rule.anomaly == "L2" || rule.anomaly == "L4";
+    if (!index.gauged && needs_gauges) add(rule, "not at all: no process was watched");
+    if (!index.attempts_seen && rule.anomaly == "L5") add(rule, "not at all: no broker was asked");
+  }
   return uncovered;
 }
 
@@ -83,8 +88,8 @@ Verdict judge(const History& history, Needed needed) {
 }
 
 std::string describe(const Verdict& verdict) {
-  if (verdict.kind == Verdict::Kind::valid) return "valid";
-  std::string text = verdict.kind == Verdict::Kind::invalid ? "invalid" : "unknown";
+  static constexpr const char* names[] = {"valid", "invalid", "unknown"};
+  std::string text = names[static_cast<int>(verdict.kind)];
   std::map<std::string_view, std::vector<const Finding*>> by_anomaly;
   for (const Finding& finding : verdict.findings) by_anomaly[finding.anomaly].push_back(&finding);
   for (const auto& [anomaly, findings] : by_anomaly) {
@@ -93,6 +98,7 @@ std::string describe(const Verdict& verdict) {
       text += "\n    " + findings[i]->what;
   }
   for (const std::string& doubt : verdict.doubts) text += "\n  doubt: " + doubt;
+  for (const std::string& what : verdict.uncovered) text += "\n  not covered: " + what;
   return text;
 }
 

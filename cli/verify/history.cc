@@ -227,8 +227,10 @@ std::uint64_t body_hash(std::string_view body) {
 
 void History::merge(const History& other) {
   events_.insert(events_.end(), other.events_.begin(), other.events_.end());
-  std::ranges::stable_sort(events_, {}, &Event::at);
+  sort();
 }
+
+void History::sort() { std::ranges::stable_sort(events_, {}, &Event::at); }
 
 Status History::save(const std::string& path) const {
   std::ofstream file(path);

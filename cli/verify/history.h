@@ -117,7 +117,8 @@ struct Synced {
   Seq head;
 };
 
-// A device of the user may from now on tell the server that he has come so far.
+// A device of the user may from now on tell the server that he has come so far. That it has
+// received what it was given goes without saying.
 struct ReceiptInvoked {
   UserId user;
   ConversationId conversation;
@@ -211,6 +212,8 @@ class History {
   }
   // Adds what another thread has recorded, each event at its time.
   void merge(const History& other);
+  // Needed after an event was added later than it happened.
+  void sort();
   const std::vector<Event>& events() const { return events_; }
 
   // io: the file cannot be written.

@@ -95,6 +95,8 @@ class HistoryIndex {
   std::optional<Instant> healed_at;
   Instant last_at;                // of the latest event
   bool receipts_invoked = false;  // recorded at all
+  bool gauged = false;            // likewise
+  bool attempts_seen = false;     // likewise
   bool quiesced = false;
   bool dumped = false;
   bool heads_dumped = false;
@@ -123,8 +125,8 @@ class HistoryIndex {
   void enter(const Event&, const ReceiptInvoked&) { receipts_invoked = true; }
   void enter(const Event&, const StreamBegan&) {}
   void enter(const Event&, const ConnectionClosed&) {}
-  void enter(const Event&, const Gauge&) {}
-  void enter(const Event&, const Attempted&) {}
+  void enter(const Event&, const Gauge&) { gauged = true; }
+  void enter(const Event&, const Attempted&) { attempts_seen = true; }
   void enter(const Event&, const ReceiptAcked&) {}
   void enter(const Event&, const ReceiptSeen&) {}
 

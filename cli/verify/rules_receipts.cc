@@ -96,13 +96,17 @@ void inverted(const HistoryIndex& index, Found& found) {
       });
 }
 
-// What the user's own devices can have asked for at a moment: what they said so far.
+// What the user's own devices can have asked for at a moment: what they were given, and what they
+// said that he has read.
 void forged(const HistoryIndex& index, Found& found) {
   std::map<std::pair<UserId, ConversationId>, Seen> asked;
   for (const Event& event : index.history.events()) {
     if (const auto* own = std::get_if<ReceiptInvoked>(&event.what)) {
       Seen& most = asked[{own->user, own->conversation}];
       most = {std::max({most.received, own->received, own->read}), std::max(most.read, own->read)};
+    } else if (const auto* got = std::get_if<Delivered>(&event.what)) {
+      Seen& most = asked[{got->reader, got->key.conversation}];
+      most.received = std::max(most.received, got->seq);
     }
     const auto* seen = std::get_if<ReceiptSeen>(&event.what);
     if (!seen) continue;

@@ -5,6 +5,16 @@
 
 namespace parley::test {
 
+perf::LatencyHistogram all_acks(const History& history) {
+  std::unordered_map<std::uint64_t, Instant> sent;
+  perf::LatencyHistogram acks;
+  for (const Event& event : history.events()) {
+    if (const auto* send = std::get_if<SendInvoked>(&event.what)) sent[send->op] = event.at;
+    if (const auto* ack = std::get_if<SendOk>(&event.what)) acks.record(event.at - sent[ack->op]);
+  }
+  return acks;
+}
+
 perf::LatencyHistogram acks_that_met_a_fault(const History& history) {
   std::unordered_map<std::uint64_t, Instant> sent;
   std::vector<std::pair<Instant, Instant>> acks;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "cli/verify/workload.h"
 #include "proto/channel.h"
 #include "tests/fault/fault_cost.h"
 
@@ -37,7 +38,7 @@ std::vector<Fault> faults_in(const History& history) {
   return faults;
 }
 
-void report(const FaultRun& run, const ChatWorkload& chat) {
+void report(const FaultRun& run, const Workload& chat) {
   const std::vector<Fault> faults = faults_in(chat.history());
   fmt::print("{}: {} faults in {:.0f} s; {} acked, {}; {} awaited at a fault, {}; {}\n",
              test_name(), faults.size(), std::chrono::duration<double>(chat.ran()).count(),
@@ -47,6 +48,25 @@ void report(const FaultRun& run, const ChatWorkload& chat) {
     if (fault.kind == "SIGSTOP")
       fmt::print("  {} {}: {} before, {} after\n", fault.kind, fault.target, fault.before,
                  fault.after);
+}
+
+verify::Server server_of(const Cluster& cluster) {
+  const auto pin = client::parse_pin(cluster.pin());
+  EXPECT_TRUE(pin);
+  verify::Server server{.gateways = {}, .pin = pin.value_or(PinnedKey{})};
+  for (const std::string& gateway : cluster.gateways()) {
+    const auto endpoint = client::parse_endpoint(gateway);
+    EXPECT_TRUE(endpoint) << gateway;
+    if (endpoint) server.gateways.push_back(*endpoint);
+  }
+  return server;
+}
+
+WorkloadOptions people_of(const ChatOptions& chat) {
+  WorkloadOptions options{.people = {}, .outbox = chat.outbox};
+  for (unsigned user = 0; user < 2 * chat.pairs; ++user)
+    options.people.push_back({"user-" + std::to_string(user), "correct horse"});
+  return options;
 }
 
 }  // namespace
@@ -74,7 +94,8 @@ FaultRun run_with_faults(const FaultRunOptions& options) {
     ADD_FAILURE() << "the cluster does not come up";
     return run;
   }
-  ChatWorkload chat(cluster, options.chat);
+  Database database(cluster.database_url());
+  Workload chat(server_of(cluster), people_of(options.chat), &database);
   EXPECT_TRUE(chat.log_in());
   {
     Nemesis nemesis(cluster, options.nemesis);
@@ -87,7 +108,7 @@ FaultRun run_with_faults(const FaultRunOptions& options) {
   EXPECT_TRUE(cluster.wait_ready());
   run.everybody_in_step = chat.settle();
   keep(chat.history());
-  run.acks = chat.acks();
+  run.acks = all_acks(chat.history());
   run.fault_cost = acks_that_met_a_fault(chat.history());
   const double seconds = std::chrono::duration<double>(chat.ran()).count();
   run.verdict = judge(chat.history(),

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/fault/chat_workload.h"
-#include "tests/fault/nemesis.h"
 #include "cli/verify/check.h"
+#include "perf/histogram.h"
+#include "tests/fault/nemesis.h"
 
 namespace parley::test {
 
@@ -15,6 +15,11 @@ using namespace verify;  // histories and what judges them
 
 // 15 s, or PARLEY_FAULT_SECONDS.
 Duration fault_length();
+
+struct ChatOptions {
+  unsigned pairs = 3;
+  std::size_t outbox = 2;  // messages that each writing device has not seen acknowledged
+};
 
 struct FaultRunOptions {
   ClusterOptions cluster;

@@ -416,6 +416,7 @@ void Cluster::revoke(const std::string& key_file) {
     return revoke_key(list, pair->public_key).map([](const KeyEntry&) {});
   });
 }
+std::string Cluster::database_url() const { return impl_->family->database_url(); }
 
 Cluster::Rows Cluster::sql(const std::string& statement) {
   const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(

@@ -66,6 +66,7 @@ class Cluster {
   const std::vector<std::string>& gateways() const;
   const std::string& pin() const;
   const std::vector<std::string>& broker_endpoints() const;
+  std::string database_url() const;  // of the workers' role
 
   // -- with ClusterOptions::business. "tcp://127.0.0.1:40124 PUBLICKEY", one a broker.
   const std::vector<std::string>& business_endpoints() const;

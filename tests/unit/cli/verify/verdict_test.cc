@@ -1,4 +1,6 @@
 // A run that could not have shown an anomaly is unknown, never valid.
+#include <set>
+
 #include "tests/unit/cli/verify/planted_history.h"
 
 namespace parley::verify {
@@ -62,6 +64,38 @@ TEST(Verdict, AnAnomalyOutweighsEveryDoubt) {
   p.ok(p.invoke({1, 'a'}), 1).fault(1, 1).dumped();
   EXPECT_EQ(p.judged({.acked = 50}).kind, Kind::invalid);
   EXPECT_THAT(describe(p.judged()), testing::HasSubstr("A1 x1"));
+}
+
+TEST(Verdict, WithoutADumpIsPossibleAndSaysWhatItDoesNotCover) {
+  Planted p;
+  p.sent({1, 'a'}, 1);
+  const Verdict verdict = judge(p.history(), {.dump = Needed::Dump::if_there});
+  EXPECT_EQ(verdict.kind, Kind::valid) << describe(verdict);
+  for (const char* anomaly : {"A1", "A8", "B1", "C4", "L6"})
+    EXPECT_THAT(verdict.uncovered, testing::Contains(testing::StartsWith(anomaly))) << anomaly;
+  EXPECT_THAT(verdict.uncovered, testing::Not(testing::Contains(testing::StartsWith("B3"))));
+  EXPECT_THAT(describe(verdict), testing::HasSubstr("not covered: A8"));
+}
+
+TEST(Verdict, WithoutADumpStillSeesWhatDevicesSaw) {
+  Planted p;
+  p.sent({1, 'a'}, 1).sent({1, 'b'}, 2).push("2/1", {1, 'b'}, 2).synced("2/1", 2);
+  EXPECT_TRUE(judge(p.history(), {.dump = Needed::Dump::if_there}).has("A1"));
+}
+
+TEST(Verdict, SaysWhenNobodyWatchedTheProcesses) {
+  Planted p = good_run();
+  EXPECT_THAT(p.judged().uncovered, testing::Contains(testing::StartsWith("L4")));
+  p.gauge("broker-1", "queued", 0, 9).attempted(1, 1);
+  EXPECT_THAT(p.judged().uncovered, testing::IsEmpty());
+}
+
+TEST(Rules, EachHasANameOfItsOwnAndASentence) {
+  std::set<std::string_view> names;
+  for (const Rule& rule : all_rules()) {
+    EXPECT_TRUE(names.insert(rule.anomaly).second) << rule.anomaly;
+    EXPECT_FALSE(rule.sentence.empty());
+  }
 }
 
 TEST(Verdict, OfALongHistoryComesSoon) {
