@@ -52,6 +52,7 @@ class BusGateway {
         metrics_);
   }
 
+  Loop& loop() { return loop_; }
   bool turn_until(Duration limit, const std::function<bool()>& condition) {
     const Instant deadline = monotonic_now() + limit;
     Timer poll(loop_, [&] {
