@@ -101,6 +101,7 @@ TEST_F(BusinessAtWork, StoresOnceWhatIsPublishedTwiceAndTellsEverybodyOfIt) {
   EXPECT_EQ(first->receipts(1).fate(), wire::FATE_UNKNOWN_USER);
   EXPECT_EQ(cluster->sql("SELECT count(*) FROM parley.log")[0][0], "1");
 
+  ASSERT_TRUE(turn_until(5s, [&] { return events.size() == 1; }));
   gateway->send(bob, chat, 1, "did you get yours?");
   ASSERT_TRUE(turn_until(5s, [&] { return events.size() == 2; })) << events.size();
   EXPECT_EQ(events[1].message().receiver(), ann.user.value);
