@@ -76,8 +76,8 @@ void amplification(const HistoryIndex& index, Found& found) {
     const auto* gauge = std::get_if<Gauge>(&event.what);
     if (!gauge || gauge->name != "bus_requests") continue;
     // A counter that fell began anew: its process did.
-    const auto [before, first] = last.try_emplace(event.process, gauge->value);
-    if (!first && gauge->value > before->second)
+    const auto before = last.try_emplace(event.process, gauge->value).first;
+    if (gauge->value > before->second)
       requests += static_cast<std::size_t>(gauge->value - before->second);
     before->second = gauge->value;
   }
