@@ -114,6 +114,28 @@ TEST(Gateway, DeliversToAllDevicesButTheSkippedOne) {
   EXPECT_EQ(other.receive(50ms), std::nullopt);
 }
 
+TEST(Gateway, ANoticeWithoutUsersGoesToEverybodyWhoIsLoggedIn) {
+  LiveGateway live;
+  SocketClient one(live.port());
+  SocketClient another(live.port());
+  SocketClient stranger(live.port());
+  ASSERT_TRUE(one.log_in(5));
+  ASSERT_TRUE(another.log_in(6));
+  ASSERT_TRUE(stranger.shake_hands());
+  live.tell(Notice::push_message, "for everybody");
+  live.tell(Notice::event_news, "for a business system");
+  live.tell(Notice::push_message, "again");
+  for (SocketClient* client : {&one, &another}) {
+    const auto first = client->receive();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->header.verb, static_cast<std::uint16_t>(Notice::push_message));
+    EXPECT_EQ(first->body, "for everybody");
+    EXPECT_EQ(client->receive()->body, "again");
+  }
+  EXPECT_EQ(stranger.receive(50ms), std::nullopt);
+  EXPECT_EQ(counts(live).bad_from_bus, 1U) << "what is for business systems";
+}
+
 TEST(Gateway, ReportsWhoCameWhoWentAndWhoWasNeverHere) {
   LiveGateway live;
   {
