@@ -80,6 +80,17 @@ TEST(A2Duplicate, IsEveryEntryPushedThreeTimes) {
   EXPECT_TRUE(p.dumped().judged().has("A2"));
 }
 
+TEST(A2Duplicate, IsNotEveryEntryPushedThreeTimesWhileBrokersDie) {
+  Planted p;
+  p.fault(1, 2);
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
+    const Planted::Name name{1, static_cast<char>(seq)};
+    p.sent(name, seq);
+    for (int copy = 0; copy < 3; ++copy) p.pushed("2/1", name, seq);
+  }
+  expect_valid(p.dumped());
+}
+
 TEST(A2Duplicate, IsNotAPushThatComesAgainAfterAWorkersDeath) {
   Planted p;
   p.sent({1, 'a'}, 1).pushed("2/1", {1, 'a'}, 1).push("2/1", {1, 'a'}, 1).fault(1, 2);
