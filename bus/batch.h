@@ -46,7 +46,7 @@ inline bool is_batch(std::string_view envelope) {
 }
 
 // Calls `each` for every envelope of a message, in order; what is no batch counts as a single one.
-// False: the rest of the batch is cut off or holds a batch itself, and was left out.
+// False: it is too large, or its rest is cut off or holds a batch itself, and was left out.
 template <typename Each>
 bool unpack(std::string_view message, Each each) {
   if (!is_batch(message)) {
@@ -54,6 +54,7 @@ bool unpack(std::string_view message, Each each) {
     return true;
   }
   std::string_view rest = message.substr(limits::envelope_header_bytes);
+  if (rest.size() > batch_bytes) return false;
   while (rest.size() >= sizeof(std::uint32_t)) {
     const std::size_t length = load<std::uint32_t>(rest, 0);
     rest.remove_prefix(sizeof(std::uint32_t));

@@ -24,6 +24,7 @@ Broker::Broker(BrokerOptions options, Instant now)
     : options_(std::move(options)),
       dispatcher_(options_, peers_, output_),
       deliveries_(options_, output_),
+      business_rates_(options_.business_rate, options_.peers_max),
       started_(now),
       now_(now),
       ticked_(now) {
@@ -138,7 +139,7 @@ void Broker::on_business_request(Peer& asker, const EnvelopeHeader& header,
     misplaced(asker);
     return dispatcher_.refuse(header, Errc::unsupported);
   }
-  if (!asker.rate.take(options_.business_rate, now_)) {
+  if (!business_rates_.take(asker.instance.value, now_)) {
     ++output_.counters.rate_limited;
     return dispatcher_.refuse(header, Errc::rate_limited);
   }

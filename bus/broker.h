@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/keyed_buckets.h"
 #include "base/result.h"
 #include "bus/broker_types.h"
 #include "bus/deliveries.h"
@@ -63,6 +64,9 @@ class Broker {
 
   // What `parley status` shows.
   wire::BrokerStatus status();
+  // How much of both waits to be taken.
+  std::size_t output_size() const { return output_.actions.size() + output_.events.size(); }
+
   const BrokerCounters& counters() const { return output_.counters; }
   std::size_t peers() const { return peers_.size(); }
   std::size_t held() const { return dispatcher_.held(); }
@@ -115,6 +119,7 @@ class Broker {
   Dispatcher dispatcher_;
   Deliveries deliveries_;
   TraceDesk traces_;
+  KeyedBuckets business_rates_;  // by name, so that registering anew gains nothing
   Instant started_;
   Instant now_;
   Instant ticked_;

@@ -1,5 +1,6 @@
 #include "bus/broker_process.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <unordered_map>
@@ -23,6 +24,9 @@ constexpr Duration tick_every = 100ms;
 constexpr Duration status_every = 1s;  // in the metrics
 constexpr std::size_t budget = 64;           // messages (of up to batch_bytes) per turn and socket
 constexpr std::size_t backlog_max = 50'000;  // read before a death is believed, per socket
+constexpr std::size_t backlog_slice = 512;     // of one socket, before the next one's turn
+constexpr Duration backlog_time_max = 250ms;
+constexpr std::size_t output_max = 20'000;     // envelopes and events, before more is read
 constexpr int probes_per_disconnect = 3;
 constexpr int worker_messages_max = 100'000;  // waiting for one worker
 constexpr Duration goodbye_linger = 1s;
@@ -46,6 +50,13 @@ FailAction failpoint_of(std::string_view bytes) {
     case EnvelopeKind::reply: return failpoint(Failpoint::broker_after_reply_recv, header.verb);
     default: return FailAction::nothing;
   }
+}
+
+// Whoever uses up his window must not be taken for one who does not read at all.
+BrokerProcessOptions within_marks(BrokerProcessOptions options) {
+  const auto half = static_cast<std::uint32_t>(options.gateway_messages_max / 2);
+  options.broker.delivery_messages_max = std::min(options.broker.delivery_messages_max, half);
+  return options;
 }
 
 }  // namespace
@@ -108,6 +119,7 @@ struct BrokerProcess::Impl {
   Mail mail;
   std::vector<Mail::value_type*> posted;  // those that are not empty
   int probes_left = 0;
+  bool probed = false;  // since the last tick
   bool is_performing = false;
   bool is_draining = false;
   Instant drain_until;
@@ -122,7 +134,7 @@ struct BrokerProcess::Impl {
 
 BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in)
     : loop(loop_in),
-      options(std::move(options_in)),
+      options(within_marks(std::move(options_in))),
       metrics(metrics_in),
       broker(options.broker, now()),
       ticks(loop, [this] { tick(); }),
@@ -148,11 +160,14 @@ BrokerProcess::Impl::Impl(Loop& loop_in, BrokerProcessOptions options_in, Metric
 
 Status BrokerProcess::Impl::check_tcp() const {
   for (const auto* endpoints : {&options.gateways, &options.workers})
-    for (const std::string& endpoint : *endpoints)
+    for (const std::string& endpoint : *endpoints) {
+      if (!is_tcp(endpoint) && !endpoint.starts_with("ipc://"))
+        return fail(Errc::config, endpoint + " is neither ipc:// nor tcp://");
       if (is_tcp(endpoint) && !options.keys && options.plain_tcp == PlainTcp::refused)
         return fail(Errc::config,
                     endpoint + ": tcp:// needs broker.key_file (make one: parley key bus) and "
                                "broker.allowed_keys (parley key allow)");
+    }
   return {};
 }
 
@@ -210,7 +225,8 @@ void BrokerProcess::Impl::bind_to_loop(Door& door, ZmqSocket socket) {
       UvSocket::Handlers{.read_one = [this](ZmqSocket& zmq) { return read_event(zmq); },
                          .after_batch =
                              [this] {
-                               if (probes_left != probes_per_disconnect) return;
+                               // Once a tick: strangers come and go as they like.
+                               if (probes_left == 0 || std::exchange(probed, true)) return;
                                broker.on_disconnect_hint(now());
                                perform();
                              }});
@@ -232,7 +248,9 @@ const Principal* BrokerProcess::Impl::sender(const Door& door) {
 }
 
 bool BrokerProcess::Impl::read_one(const Door& door, ZmqSocket& socket) {
-  if (!socket.receive(incoming)) return false;
+  // What was read may make much to be sent: it goes out before more is read.
+  if (broker.output_size() >= output_max) perform();
+  if (broker.output_size() >= output_max || !socket.receive(incoming)) return false;
   const Principal* who = sender(door);
   if (who == nullptr) return true;
   const PeerKey from{door.side, std::move(incoming.identity), door.protection};
@@ -298,18 +316,32 @@ bool BrokerProcess::Impl::send(const PeerKey& to, const std::vector<std::string>
     next = pack(first, envelopes.end(), outgoing);
     const SendStatus status = socket.send_to(to.identity, outgoing);
     if (status == SendStatus::unreachable) return false;
-    if (status == SendStatus::full) unsent.add(static_cast<std::uint64_t>(next - first));
+    // Who has so much unread is stuck. He may register again; what he was to get is not half lost so.
+    if (status == SendStatus::full) {
+      unsent.add(static_cast<std::uint64_t>(envelopes.end() - first));
+      return false;
+    }
   }
   return true;
 }
 
 void BrokerProcess::Impl::read_backlog() {
-  for (const Door& door : doors)
-    if (door.socket) door.socket->read_now(backlog_max);
+  const Instant until = now() + backlog_time_max;
+  std::size_t left = backlog_max;
+  for (bool more = true; more && left > 0 && now() < until;) {
+    more = false;
+    for (const Door& door : doors) {
+      if (!door.socket) continue;
+      const std::size_t count = door.socket->read_now(std::min(left, backlog_slice));
+      left -= count;
+      more = more || count > 0;
+    }
+  }
 }
 
 void BrokerProcess::Impl::tick() {
   read_backlog();
+  probed = false;
   if (probes_left > 0) {
     // ZeroMQ may still have taken the first probe for a connection that it was about to give up.
     --probes_left;

@@ -106,7 +106,7 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
     ++output_.counters.expired;
     return refuse(header, Errc::retry_later);
   }
-  const SlabIndex lane = lanes_.find({header.key, service->key});
+  const SlabIndex lane = lanes_.find({header.key, service});
   Peer* worker =
       lane != no_index ? lanes_[lane].worker : pick(*service, header.key, bytes.size(), nullptr);
   const bool goes_at_once =
@@ -139,7 +139,7 @@ SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, std:
   request.trace = header.trace;
   request.verb = header.verb;
   request.service = &service;
-  const LaneKey key{header.key, service.key};
+  const LaneKey key{header.key, &service};
   request.lane = lanes_.find(key);
   if (request.lane == no_index) request.lane = lanes_.insert(key);
   lanes_[request.lane].requests.push_back(requests_, at);

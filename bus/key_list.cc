@@ -71,6 +71,8 @@ Result<KeyEntry> parse_key_entry(std::string_view role, std::string_view names,
   if (!known) return fail(Errc::config, "the role is gateway, worker, business or admin");
   if (!is_names(names))
     return fail(Errc::config, "a name has up to 64 of a-z A-Z 0-9 . _ - and perhaps a final *");
+  if (*known == Role::business && names.ends_with('*'))
+    return fail(Errc::config, "a business system's name is exact: it says what it may serve");
   if (!is_curve_key(key)) return fail(Errc::config, "a public key has 40 characters (Z85)");
   return KeyEntry{*known, std::string(names), std::string(key)};
 }

@@ -2,9 +2,10 @@
 //
 //   # comments are lines of their own: keys may contain a '#'
 //   gateway   gateway-1   rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7
-//   business  crm*        Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID
+//   business  crm-1       Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID
 //
-// role: gateway, worker, business or admin. Name: exact, or with a final '*' all that begin so. Two lines
+// role: gateway, worker, business or admin. Name: exact, or, but for business systems, with a final '*' all that
+// begin so; it also says which apps a business system may serve (registration.cc). Two lines
 // with one role and name: two keys are valid, while one takes over from the other. One key has one line.
 // Bounds: key_list_bytes_max, key_list_entries_max; a longer list is refused.
 #pragma once

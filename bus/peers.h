@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "base/token_bucket.h"
 #include "bus/broker_types.h"
 #include "bus/deliveries.h"
 #include "bus/principal.h"
@@ -53,7 +52,6 @@ struct Peer {
   Instant heard_at = {};
   Instant pinged_at = {};
   std::uint64_t requests = 0;  // received from it, or sent to it if it only serves
-  TokenBucket rate = {};       // of a business system's requests
   std::optional<WorkerState> worker = {};  // if it serves
   DeliveryState deliveries = {};
 };

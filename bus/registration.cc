@@ -64,8 +64,15 @@ Result<WorkerState> read_worker(const wire::RegisterPeer& wish, const BrokerOpti
   return worker;
 }
 
+// "payroll" and "payroll-2" may offer "app.payroll": whoever lists a key thereby says what it may serve.
+bool may_offer(std::string_view name, std::string_view app) {
+  const std::string_view stem = app.substr(app_prefix.size());
+  if (!name.starts_with(stem)) return false;
+  return name.size() == stem.size() || name[stem.size()] == '-' || name[stem.size()] == '.';
+}
+
 // Nothing: it serves nothing.
-Result<std::optional<WorkerState>> read_apps(const wire::RegisterPeer& wish,
+Result<std::optional<WorkerState>> read_apps(const wire::RegisterPeer& wish, const Principal& who,
                                              const BrokerOptions& options) {
   if (wish.services_size() > 0 || wish.apps_size() > apps_of_one_max)
     return fail(Errc::bad_request, "services that are no apps, or too many");
@@ -73,6 +80,8 @@ Result<std::optional<WorkerState>> read_apps(const wire::RegisterPeer& wish,
   WorkerState worker;
   for (const std::string& app : wish.apps()) {
     if (!is_app_name(app)) return fail(Errc::bad_request, "name of an app");
+    if (!who.key.empty() && !may_offer(wish.name(), app))
+      return fail(Errc::refused, "not under this name");
     // Apps are told apart by the hashes of their names alone.
     const auto is_same = [&](const std::string& other) {
       return instance_id(other) == instance_id(app);
@@ -116,7 +125,7 @@ Result<Peer> read_registration(const PeerKey& from, const Principal& who, const 
   }
   read_delivery_window(wish, options, peer.deliveries);
   if (peer.role == Role::business) {
-    PARLEY_TRY(peer.worker, read_apps(wish, options));
+    PARLEY_TRY(peer.worker, read_apps(wish, who, options));
   }
   return peer;
 }

@@ -13,7 +13,8 @@ namespace parley {
 // RegisterPeer, a role that its side may not have, a name that is not 1 … 64 of [A-Za-z0-9._-] or does
 // not hash to the envelope's id, no boot id; of a worker: no services, one that is no number 1 … 255, or
 // no credit; of a business system: more than 16 apps, one that is not called "app.…", or apps without
-// credit. refused: a role that its key may not have, a name that its key may not bear.
+// credit. refused: a role that its key may not have, a name that its key may not
+// bear, an app that is not named after it.
 Result<Peer> read_registration(const PeerKey& from, const Principal& who, const Envelope& envelope,
                                const BrokerOptions& options);
 

@@ -53,7 +53,7 @@ using RequestList = SlabList<&Request::in_place>;
 
 struct LaneKey {
   std::uint64_t key = 0;
-  std::uint64_t service = 0;  // Service::key
+  const Service* service = nullptr;
   friend bool operator==(const LaneKey&, const LaneKey&) = default;
 };
 
@@ -68,7 +68,8 @@ struct Lane {
 template <>
 struct std::hash<parley::LaneKey> {
   std::size_t operator()(const parley::LaneKey& lane) const noexcept {
-    return (lane.key ^ (lane.key >> 29)) * 0xBF58476D1CE4E5B9ULL + lane.service;
+    return (lane.key ^ (lane.key >> 29)) * 0xBF58476D1CE4E5B9ULL +
+           std::hash<const void*>{}(lane.service);
   }
 };
 

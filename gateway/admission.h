@@ -7,8 +7,8 @@
 #include <optional>
 #include <string_view>
 
-#include "gateway/id_map.h"
-#include "gateway/keyed_buckets.h"
+#include "base/id_map.h"
+#include "base/keyed_buckets.h"
 
 namespace parley {
 

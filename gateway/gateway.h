@@ -14,7 +14,7 @@
 #include "gateway/admission.h"
 #include "gateway/broadcasts.h"
 #include "gateway/connection.h"
-#include "gateway/id_map.h"
+#include "base/id_map.h"
 #include "gateway/listener.h"
 #include "gateway/metrics_report.h"
 #include "gateway/request_bus.h"

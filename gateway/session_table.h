@@ -8,7 +8,7 @@
 
 #include "gateway/connection_id.h"
 #include "gateway/fences.h"
-#include "gateway/id_map.h"
+#include "base/id_map.h"
 
 namespace parley {
 

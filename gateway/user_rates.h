@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/ids.h"
-#include "gateway/keyed_buckets.h"
+#include "base/keyed_buckets.h"
 #include "proto/verbs.h"
 
 namespace parley {

@@ -141,7 +141,7 @@ TEST_F(BusKeysTest, NoneOfManyEditsAtOnceIsLost) {
   std::vector<std::thread> editors;
   for (int editor = 0; editor < 4; ++editor)
     editors.emplace_back([this] {
-      for (int i = 0; i < 10; ++i) EXPECT_TRUE(allow_key(list_, entry(Role::business, "b*")));
+      for (int i = 0; i < 10; ++i) EXPECT_TRUE(allow_key(list_, entry(Role::worker, "b*")));
     });
   for (std::thread& editor : editors) editor.join();
   EXPECT_EQ(listed().size(), 41u);

@@ -82,5 +82,17 @@ TEST(Batch, ItsBytesArePinned) {
   EXPECT_EQ(message.substr(100, 97), two[0]);
 }
 
+TEST(Batch, LargerThanAnyThatIsPackedIsRefused) {
+  std::string message = encode(EnvelopeHeader{.kind = EnvelopeKind::batch}, {});
+  const std::string ping = encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {});
+  while (message.size() <= batch_bytes + limits::envelope_header_bytes) {
+    append(message, static_cast<std::uint32_t>(ping.size()));
+    message += ping;
+  }
+  std::size_t taken = 0;
+  EXPECT_FALSE(unpack(message, [&](std::string_view) { ++taken; }));
+  EXPECT_EQ(taken, 0U);
+}
+
 }  // namespace
 }  // namespace parley

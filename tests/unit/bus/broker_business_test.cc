@@ -208,6 +208,19 @@ TEST(BusinessRequest, TooOftenIsRateLimitedAndThenGoesOn) {
   EXPECT_THAT(bus.replies("payroll"), IsEmpty());
 }
 
+TEST(BusinessRequest, TooOftenGainsNothingByRegisteringAnew) {
+  BusinessBus bus({.business_rate = {.count = 1, .burst = 1}});
+  for (std::uint64_t boot = 1; boot <= 2; ++boot) {
+    bus.register_business("payroll", {}, boot);
+    const PeerKey from = BusinessBus::business_key("payroll", boot);
+    bus.give(from,
+             {.verb = push_publish, .id = BusinessBus::id(1, "payroll", boot), .ttl_ms = 9'000},
+             {});
+    EXPECT_EQ(bus.replies("payroll", boot).size(), boot - 1) << "refused the second time";
+    bus.say(from, EnvelopeKind::bye);
+  }
+}
+
 TEST(BusinessRequest, LargerThanItsVerbAllowsIsRefused) {
   BusinessBus bus;
   bus.register_business("payroll", {});

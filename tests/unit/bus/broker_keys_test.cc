@@ -42,6 +42,22 @@ TEST(Key, DecidesRoleAndName) {
   EXPECT_EQ(verdict(payroll_key, Side::workers, worker, "payroll"), Errc::refused);
 }
 
+TEST(Key, SaysWhichAppsItsBearerMayServe) {
+  const auto verdict = [](const std::string& name, const std::string& app) {
+    BusinessBus bus;
+    const PeerKey from = encrypted(Side::gateways, "x");
+    bus.register_with_key(from, {"key", {Role::business}, name},
+                          BusinessBus::wish_of(name, {.apps = {app}}));
+    return bus.refusal(from);
+  };
+  EXPECT_EQ(verdict("payroll", "app.payroll"), std::nullopt);
+  EXPECT_EQ(verdict("payroll-2", "app.payroll"), std::nullopt);
+  EXPECT_EQ(verdict("hr.payroll-2", "app.hr.payroll"), std::nullopt);
+  EXPECT_EQ(verdict("payroll2", "app.payroll"), Errc::refused);
+  EXPECT_EQ(verdict("crm", "app.payroll"), Errc::refused);
+  EXPECT_EQ(verdict("pay", "app.payroll"), Errc::refused);
+}
+
 TEST(Key, OfAdminsIsNeededToAsk) {
   BusinessBus bus;
   const PeerKey asker = encrypted(Side::gateways, "x");

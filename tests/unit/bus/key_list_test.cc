@@ -20,15 +20,15 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(KeyList, SaysWhatEachKeyMayBeAndBeCalled) {
-  const auto list = KeyList::parse("# peers\n\ngateway gateway-1 " + one + "\n \tbusiness\tcrm* " +
+  const auto list = KeyList::parse("# peers\n\ngateway gateway-1 " + one + "\n \tbusiness\tcrm-1 " +
                                        two + " \nadmin * " + three,
                                    "allowed");
   ASSERT_TRUE(list) << list.error().detail;
   EXPECT_EQ(list->entries(), (std::vector<KeyEntry>{{Role::gateway, "gateway-1", one},
-                                                    {Role::business, "crm*", two},
+                                                    {Role::business, "crm-1", two},
                                                     {Role::admin, "*", three}}));
   ASSERT_NE(list->find(two), nullptr);
-  EXPECT_EQ(*list->find(two), (Principal{two, {Role::business}, "crm*"}));
+  EXPECT_EQ(*list->find(two), (Principal{two, {Role::business}, "crm-1"}));
   EXPECT_EQ(list->find(""), nullptr);
   EXPECT_EQ(list->find(make_curve_key_pair().public_key), nullptr);
 }

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <deque>
 
-#include "gateway/id_map.h"
+#include "base/id_map.h"
 #include "base/token_bucket.h"
 
 namespace parley {

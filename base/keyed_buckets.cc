@@ -1,4 +1,4 @@
-#include "gateway/keyed_buckets.h"
+#include "base/keyed_buckets.h"
 
 namespace parley {
 

@@ -1,4 +1,4 @@
-#include "gateway/id_map.h"
+#include "base/id_map.h"
 
 #include "base/random.h"
 
