@@ -39,18 +39,28 @@ Metrics::~Metrics() = default;
 
 Counter Metrics::counter(const std::string& name, const std::string& help, Labels labels) {
   auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(*impl_->registry);
-  return Counter(&family.Add(labels_of(labels)));
+  return Counter(&family, &family.Add(labels_of(labels)));
 }
 
 Gauge Metrics::gauge(const std::string& name, const std::string& help, Labels labels) {
   auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(*impl_->registry);
-  return Gauge(&family.Add(labels_of(labels)));
+  return Gauge(&family, &family.Add(labels_of(labels)));
 }
 
 Histogram Metrics::histogram(const std::string& name, const std::string& help,
                              std::vector<double> bounds, Labels labels) {
   auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(*impl_->registry);
   return Histogram(&family.Add(labels_of(labels), std::move(bounds)));
+}
+
+void Metrics::remove(Counter counter) {
+  static_cast<prometheus::Family<prometheus::Counter>*>(counter.family_)
+      ->Remove(static_cast<prometheus::Counter*>(counter.counter_));
+}
+
+void Metrics::remove(Gauge gauge) {
+  static_cast<prometheus::Family<prometheus::Gauge>*>(gauge.family_)
+      ->Remove(static_cast<prometheus::Gauge*>(gauge.gauge_));
 }
 
 std::string Metrics::text() const {

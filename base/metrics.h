@@ -22,7 +22,8 @@ class Counter {
 
  private:
   friend class Metrics;
-  explicit Counter(void* counter) : counter_(counter) {}
+  Counter(void* family, void* counter) : family_(family), counter_(counter) {}
+  void* family_;
   void* counter_;
 };
 
@@ -33,7 +34,8 @@ class Gauge {
 
  private:
   friend class Metrics;
-  explicit Gauge(void* gauge) : gauge_(gauge) {}
+  Gauge(void* family, void* gauge) : family_(family), gauge_(gauge) {}
+  void* family_;
   void* gauge_;
 };
 
@@ -47,7 +49,8 @@ class Histogram {
   void* histogram_;
 };
 
-// Handles stay valid as long as their Metrics. Names: parley_<what>_<unit>, as Prometheus advises.
+// Handles stay valid as long as their Metrics, or until they are removed. Names:
+// parley_<what>_<unit>, as Prometheus advises.
 class Metrics {
  public:
   Metrics();
@@ -60,6 +63,11 @@ class Metrics {
   // `bounds`: upper bounds of the buckets, ascending.
   Histogram histogram(const std::string& name, const std::string& help, std::vector<double> bounds,
                       Labels labels = {});
+
+  // No scrape sees it any more. For labels that come and go, which would make the text grow for
+  // ever. Requires: no handle of this name and these labels is used again; ask for a new one.
+  void remove(Counter counter);
+  void remove(Gauge gauge);
 
   // All metrics as text, as a scrape would see them.
   std::string text() const;

@@ -14,6 +14,20 @@ TEST(Metrics, ShowsWhatWasCounted) {
   EXPECT_THAT(text, testing::HasSubstr("parley_batch_size_bucket{le=\"10\"} 1"));
 }
 
+TEST(Metrics, WhatIsRemovedIsNoLongerShownAndBeginsAnew) {
+  Metrics metrics;
+  const Counter gone = metrics.counter("parley_requests_total", "requests", {{"app", "a"}});
+  metrics.counter("parley_requests_total", "requests", {{"app", "b"}}).add(4);
+  const Gauge closed = metrics.gauge("parley_connections", "open now", {{"app", "a"}});
+  gone.add(3);
+  metrics.remove(gone);
+  metrics.remove(closed);
+  EXPECT_THAT(metrics.text(), testing::Not(testing::HasSubstr("app=\"a\"")));
+  EXPECT_THAT(metrics.text(), testing::HasSubstr("parley_requests_total{app=\"b\"} 4"));
+  metrics.counter("parley_requests_total", "requests", {{"app", "a"}}).add(1);
+  EXPECT_THAT(metrics.text(), testing::HasSubstr("parley_requests_total{app=\"a\"} 1"));
+}
+
 TEST(Metrics, AnAddressThatCannotBeBoundIsAnError) {
   Metrics metrics;
   const auto exposed = metrics.expose("256.0.0.1:1");
