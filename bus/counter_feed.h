@@ -1,4 +1,5 @@
-// Brings a total that a pure core counts into a metric: adds what has come since the last time.
+// Brings a total that a pure core counts into a metric: adds what has come since the last time. A total that is
+// smaller than before has begun anew, and all of it has come.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,11 @@ class CounterFeed {
   CounterFeed(Metrics& metrics, const std::string& name, const std::string& help,
               Labels labels = {})
       : counter_(metrics.counter(name, help, labels)) {}
-  void set(std::uint64_t total) { counter_.add(total - std::exchange(seen_, total)); }
+  void set(std::uint64_t total) {
+    const std::uint64_t before = std::exchange(seen_, total);
+    counter_.add(total < before ? total : total - before);
+  }
+  Counter counter() const { return counter_; }
 
  private:
   Counter counter_;

@@ -28,6 +28,13 @@ StatusMetrics::OfService::OfService(Metrics& m, const std::string& name)
       redelivered(counter(m, "redelivered", "requests given to another worker", name)),
       poisoned(counter(m, "poisoned", "requests set aside as poison", name)) {}
 
+void StatusMetrics::OfService::remove_from(Metrics& metrics) const {
+  for (const Gauge& one : {workers, waiting, retry_hint}) metrics.remove(one);
+  for (const CounterFeed& one :
+       {requests, answered, busy, credit_exhausted, redelivered, poisoned})
+    metrics.remove(one.counter());
+}
+
 StatusMetrics::StatusMetrics(Metrics& metrics)
     : metrics_(metrics),
       poison_(metrics.gauge("parley_broker_poison",
@@ -58,7 +65,8 @@ void StatusMetrics::show(const wire::BrokerStatus::Service& service) {
   metrics.poisoned.set(service.poisoned());
 }
 
-// A broker that forgets a service begins to count it anew when somebody offers it again.
+// Business systems name their apps as they like: what is gone must not stay in every scrape. One that comes back is
+// counted anew by the broker, and here.
 void StatusMetrics::forget_all_but(const wire::BrokerStatus& status) {
   const auto is_known = [&](const std::string& name) {
     return std::ranges::any_of(status.services(),
@@ -67,8 +75,7 @@ void StatusMetrics::forget_all_but(const wire::BrokerStatus& status) {
   std::erase_if(services_, [&](const auto& entry) {
     const auto& [name, metrics] = entry;
     if (is_known(name)) return false;
-    metrics.workers.set(0);
-    metrics.waiting.set(0);
+    metrics.remove_from(metrics_);
     return true;
   });
 }

@@ -1,6 +1,6 @@
 // A broker's status as metrics, so that dashboards and alarms see what `parley status` shows: each service's
 // queue, workers and rates, deliveries that wait, poison. Peers have none of their own: there is one for each
-// that ever was. Thread: the loop's.
+// that ever was. A service that the broker has forgotten has none any more. Thread: the loop's.
 #pragma once
 
 #include <map>
@@ -23,6 +23,7 @@ class StatusMetrics {
  private:
   struct OfService {
     OfService(Metrics& metrics, const std::string& name);
+    void remove_from(Metrics& metrics) const;
     Gauge workers, waiting, retry_hint;
     CounterFeed requests, answered, busy, credit_exhausted, redelivered, poisoned;
   };

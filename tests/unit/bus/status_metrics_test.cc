@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace parley {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 wire::BrokerStatus::Service service(const std::string& name, std::uint64_t requests,
                                     unsigned workers = 2) {
@@ -51,16 +54,38 @@ TEST(StatusMetrics, ShowPoisonAndWaitingDeliveries) {
   EXPECT_THAT(metrics.text(), HasSubstr("parley_broker_poison 0\n"));
 }
 
-TEST(StatusMetrics, ServiceThatIsForgottenAndComesBackCountsOn) {
+TEST(StatusMetrics, ServiceThatIsForgottenAndComesBackIsCountedAnew) {
   Metrics metrics;
   StatusMetrics shown(metrics);
   shown.update(status({service("app.payroll", 100)}));
   shown.update({});
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("app.payroll")));
+  shown.update(status({service("app.payroll", 5)}));
   EXPECT_THAT(metrics.text(),
-              HasSubstr("parley_broker_service_workers{service=\"app.payroll\"} 0\n"));
+              HasSubstr("parley_broker_service_requests_total{service=\"app.payroll\"} 5\n"));
+}
+
+TEST(StatusMetrics, ServiceThatIsForgottenAndComesBackUnnoticedCountsOn) {
+  Metrics metrics;
+  StatusMetrics shown(metrics);
+  shown.update(status({service("app.payroll", 100)}));
   shown.update(status({service("app.payroll", 5)}));
   EXPECT_THAT(metrics.text(),
               HasSubstr("parley_broker_service_requests_total{service=\"app.payroll\"} 105\n"));
+}
+
+TEST(StatusMetrics, AppsThatComeAndGoLeaveNothing) {
+  Metrics metrics;
+  StatusMetrics shown(metrics);
+  shown.update(status({service("c2c", 10), service("app.0", 1)}));
+  const auto lines = [&] { return std::ranges::count(metrics.text(), '\n'); };
+  const auto before = lines();
+  for (int i = 1; i <= 1'000; ++i)
+    shown.update(status({service("c2c", 10), service("app." + std::to_string(i), 1)}));
+  EXPECT_EQ(lines(), before);
+  EXPECT_THAT(metrics.text(), HasSubstr("{service=\"app.1000\"}"));
+  EXPECT_THAT(metrics.text(),
+              HasSubstr("parley_broker_service_requests_total{service=\"c2c\"} 10\n"));
 }
 
 }  // namespace
