@@ -26,22 +26,28 @@ void BrokerLog::write(const PeerEvent& event, Instant now) {
   const log::Field role("role", name_of(event.role));
   const log::Field key("key", fingerprint(event.key));
   if (event.kind == PeerEvent::Kind::revoked) return log::warn(name, {peer, role, key});
-  if (!is_refusal(event.kind)) return log::info(name, {peer, role, key});
-  std::string culprit(name);
-  culprit.append(event.name).append(event.key).append(std::to_string(
-      static_cast<unsigned>(event.reason)));
-  if (trail_.admits(culprit, now)) log::warn(name, {peer, role, key, {"reason", event.reason}});
+  const std::string culprit = std::string(name) + event.name;
+  if (!is_refusal(event.kind)) {
+    if (changes_.admits(culprit, now)) log::info(name, {peer, role, key});
+    return;
+  }
+  const std::string refusal =
+      culprit + event.key + std::to_string(static_cast<unsigned>(event.reason));
+  if (refusals_.admits(refusal, now))
+    log::warn(name, {peer, role, key, {"reason", event.reason}});
 }
 
 void BrokerLog::write_refused_key(const ZapRequest& request, Instant now) {
-  if (trail_.admits(request.key, now))
+  if (refusals_.admits(request.key, now))
     log::warn("peer.key_refused",
               {{"key", fingerprint(request.key)}, {"address", request.address}});
 }
 
 void BrokerLog::write_suppressed(Instant now) {
-  if (const std::uint64_t count = trail_.take_suppressed(now); count > 0)
+  if (const std::uint64_t count = refusals_.take_suppressed(now); count > 0)
     log::warn("peer.refusals_not_logged", {{"count", count}});
+  if (const std::uint64_t count = changes_.take_suppressed(now); count > 0)
+    log::warn("peer.changes_not_logged", {{"count", count}});
 }
 
 void BrokerLog::write(const ParkedEvent& parked) {

@@ -25,10 +25,10 @@ TEST_F(Trail, ANoisyOneDoesNotHideAnother) {
 TEST_F(Trail, ManyCulpritsTogetherHaveABound) {
   int logged = 0;
   for (int i = 0; i < 10'000; ++i) logged += trail.admits(std::to_string(i), now);
-  EXPECT_EQ(logged, static_cast<int>(AuditTrail::rate.burst));
+  EXPECT_EQ(logged, static_cast<int>(AuditTrail::Rates{}.together.burst));
   for (int i = 0; i < 100; ++i) logged += trail.admits("more " + std::to_string(i), now += 100ms);
-  EXPECT_LE(logged, static_cast<int>(AuditTrail::rate.burst) + 10);
-  EXPECT_GE(logged, static_cast<int>(AuditTrail::rate.burst) + 9);
+  EXPECT_LE(logged, static_cast<int>(AuditTrail::Rates{}.together.burst) + 10);
+  EXPECT_GE(logged, static_cast<int>(AuditTrail::Rates{}.together.burst) + 9);
 }
 
 TEST_F(Trail, WhatFoundNoPlaceIsToldOnceAMinute) {
@@ -42,6 +42,14 @@ TEST_F(Trail, WhatFoundNoPlaceIsToldOnceAMinute) {
   trail.admits("a", now);
   EXPECT_EQ(trail.take_suppressed(now += 59s), 0u);
   EXPECT_EQ(trail.take_suppressed(now += 1s), 1u);
+}
+
+TEST_F(Trail, ACulpritMayHaveABurstOfItsOwn) {
+  trail = AuditTrail({.each = {.count = 1, .burst = 5, .period = 10s}, .together = {.count = 100}});
+  int logged = 0;
+  for (int i = 0; i < 1'000; ++i) logged += trail.admits("a", now += 10ms);
+  EXPECT_EQ(logged, 5);
+  EXPECT_TRUE(trail.admits("a", now += 50s));
 }
 
 TEST_F(Trail, RemembersNoMoreThanItsBound) {
