@@ -48,6 +48,7 @@ struct BusinessPeer::Impl : std::enable_shared_from_this<BusinessPeer::Impl> {
   void tick();
   void drain(Duration limit, std::function<void()> done);
   void check_drained();
+  void give_up_asks();
 
   Loop& loop;
   BusinessPeerOptions options;
@@ -252,8 +253,15 @@ void BusinessPeer::Impl::check_drained() {
   drain_timer.stop();
   ticks.stop();
   for (const Link& link : links) link.connection->leave(goodbye_linger);
+  give_up_asks();
   const auto done = std::exchange(drained, nullptr);
   if (done) done();
+}
+
+// The limit has passed: whether they happen nobody here will learn.
+void BusinessPeer::Impl::give_up_asks() {
+  for (auto& [number, on_answer] : std::exchange(awaited, {}))
+    on_answer(fail(Errc::retry_later, "drained before the answer"));
 }
 
 AppAnswer::~AppAnswer() {

@@ -106,7 +106,7 @@ class BusinessPeer {
   void when_connected(std::function<void()> handler);
 
   // Takes no new requests; `done` once, when all that were taken and asked are answered, or `limit` has
-  // passed.
+  // passed: then what was asked ends with retry_later first.
   void drain(Duration limit, std::function<void()> done);
 
   std::size_t brokers_up() const;  // at which it is registered

@@ -290,6 +290,22 @@ TEST(BusinessPeerAsks, WithoutABrokerItLearnsThatAfterItsPatience) {
   EXPECT_EQ(errors[0], Errc::retry_later);
 }
 
+TEST(BusinessPeerAsks, WhatIsUnansweredWhenADrainsLimitPassesEndsBeforeIt) {
+  Rig rig;
+  BusinessPeer peer(rig.loop, called("payroll-1", gateways_of(rig, {"b1"})), rig.metrics);
+  peer.start();
+  std::vector<Errc> errors;
+  for (std::uint64_t key = 0; key < 3; ++key) {
+    ASSERT_TRUE(peer.ask(Verb::push_publish, key, "x",
+                         [&](const auto& result) { errors.push_back(result.error().code); }));
+  }
+  std::optional<std::size_t> ended_before;
+  peer.drain(50ms, [&] { ended_before = errors.size(); });
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return ended_before.has_value(); }));
+  EXPECT_EQ(*ended_before, 3U);
+  EXPECT_EQ(errors, (std::vector{Errc::retry_later, Errc::retry_later, Errc::retry_later}));
+}
+
 struct Subscriber {
   Subscriber(Rig& rig, const std::string& name, const std::vector<std::string>& brokers)
       : peer(rig.loop, called(name, brokers), rig.metrics),
