@@ -37,8 +37,8 @@ BrokerConnection::BrokerConnection(Loop& loop, ZmqContext& context, Options opti
 }
 
 void BrokerConnection::open() {
-  monitor_.reset();
   socket_.reset();
+  monitor_.reset();
 
   ZmqSocket socket = ZmqSocket::dealer(
       context_,

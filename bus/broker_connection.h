@@ -75,8 +75,8 @@ class BrokerConnection {
   ConnectionCore core_;
   ZmqMessage incoming_;
   std::string outgoing_;
+  std::unique_ptr<UvSocket> monitor_;  // outlives the socket (ZmqSocket::monitor)
   std::unique_ptr<UvSocket> socket_;
-  std::unique_ptr<UvSocket> monitor_;
   Random random_;
   std::optional<Instant> refusal_told_;
   bool left_ = false;

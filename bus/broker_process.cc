@@ -66,8 +66,8 @@ struct BrokerProcess::Impl {
   struct Door {
     Side side;
     Protection protection;
+    std::unique_ptr<UvSocket> monitor = {};  // outlives the socket (ZmqSocket::monitor)
     std::unique_ptr<UvSocket> socket = {};
-    std::unique_ptr<UvSocket> monitor = {};
   };
 
   using Mail = std::unordered_map<PeerKey, std::vector<std::string>>;

@@ -26,6 +26,8 @@ constexpr int zap_enforce_domain = 93;
 // ZMTP counts a message's encrypted size: command name, nonce, flags, authenticator (RFC 26).
 constexpr std::int64_t curve_overhead = 8 + 8 + 1 + 16;
 constexpr std::string_view ipc_scheme = "ipc://";
+// Not yet read from a monitor. More, and ZeroMQ's thread stands still until the loop has turned.
+constexpr int events_max = 100'000;
 
 class Frame {
  public:
@@ -179,7 +181,7 @@ ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
 
 ZmqSocket::~ZmqSocket() {
   if (socket_ == nullptr) return;
-  if (monitored_) zmq_socket_monitor(socket_, nullptr, 0);
+  if (monitored_) PARLEY_ASSERT(zmq_socket_monitor(socket_, nullptr, 0) == 0);
   zmq_close(socket_);
 }
 
@@ -223,6 +225,7 @@ ZmqSocket ZmqSocket::monitor(ZmqContext& context) {
   PARLEY_ASSERT(zmq_socket_monitor(socket_, address.c_str(), events) == 0);
   monitored_ = true;
   ZmqSocket watcher(context, ZMQ_PAIR);
+  watcher.set(ZMQ_RCVHWM, events_max);
   PARLEY_ASSERT(zmq_connect(watcher.socket_, address.c_str()) == 0);
   return watcher;
 }

@@ -88,7 +88,9 @@ class ZmqSocket {
   Status connect(const std::string& endpoint);
   // The endpoint that was bound last, with the port that the kernel chose for ":*" or ":0".
   std::string bound_endpoint() const;
-  // A socket that tells of this one's connections: receive_event() on it. Must not outlive this one.
+  // A socket that tells of this one's connections: receive_event() on it. To be destroyed after this one: ZeroMQ tells
+  // while it holds a lock, and waits without end for somebody who listens. This one's destructor needs that lock to
+  // make it stop.
   ZmqSocket monitor(ZmqContext& context);
 
   SendStatus send(std::string_view bytes);

@@ -119,6 +119,27 @@ TEST(UvSocket, DoesNotSpinWhenNothingHappens) {
   EXPECT_LT(turns, 20);
 }
 
+// ZeroMQ tells monitors of disconnections while it holds a lock, which a socket needs to end.
+TEST(Monitor, ThatNobodyReadsHoldsUpNeitherItsSocketNorTheEndOfIt) {
+  TempDir dir;
+  const std::string endpoint = "ipc://" + dir.path() + "/wire";
+  ZmqContext context;
+  std::optional<ZmqSocket> watched = ZmqSocket::router(context, {});
+  const ZmqSocket monitor = watched->monitor(context);
+  ASSERT_TRUE(watched->bind(endpoint, 0600));
+  for (int round = 0; round < 60; ++round) {
+    ZmqContext far;
+    std::vector<ZmqSocket> peers;
+    for (int i = 0; i < 50; ++i) {
+      peers.push_back(ZmqSocket::dealer(far, {.identity = fresh_identity('p')}));
+      ASSERT_TRUE(peers.back().connect(endpoint));
+    }
+    for (ZmqSocket& peer : peers)
+      ASSERT_TRUE(eventually(5s, [&] { return peer.send("x") == SendStatus::sent; }));
+  }
+  watched.reset();
+}
+
 // What everybody writes first: read one message per readable event, and send when there is something to say.
 // The edge is lost and messages stay in the socket, although more keep arriving.
 TEST(NaivePolling, LosesTheWakeUp) {
