@@ -74,7 +74,7 @@ constexpr PgStatement presence_statement{
 // counter. Whether messages are wanted holds until the commit, as in an append.
 #define PARLEY_EVENT_SWEEP(locked)                                                                 \
   "WITH wanted AS MATERIALIZED ("                                                                  \
-  " SELECT NOT EXISTS (SELECT FROM parley.event_gate FOR KEY SHARE)"                               \
+  " SELECT NOT EXISTS (SELECT FROM parley.event_gate WHERE one FOR KEY SHARE)"                     \
   "  AND EXISTS (SELECT FROM parley.event_subscription WHERE messages) AS messages"                \
   "), marked AS MATERIALIZED ("                                                                    \
   " SELECT id, untold, head FROM parley.conversation"                                              \

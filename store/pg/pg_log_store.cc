@@ -23,7 +23,7 @@ constexpr PgStatement append_statement{
     "WITH base AS ("
     " UPDATE parley.conversation c"
     " SET head = c.head + n.entries, counted = c.counted + n.counted,"
-    " untold = CASE WHEN NOT EXISTS (SELECT FROM parley.event_gate FOR KEY SHARE)"
+    " untold = CASE WHEN NOT EXISTS (SELECT FROM parley.event_gate WHERE one FOR KEY SHARE)"
     "  AND EXISTS (SELECT FROM parley.event_subscription WHERE messages)"
     "  THEN coalesce(c.untold, c.head + 1) ELSE c.untold END"
     " FROM unnest($1::bigint[], $2::int[], $3::int[]) AS n(id, entries, counted)"

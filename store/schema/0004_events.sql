@@ -14,6 +14,8 @@ CREATE TABLE parley.event_subscription (
   presence_since bigint,               -- newest event when presence was first wanted; NULL: it is not
   acked bigint NOT NULL                -- everything up to it is dealt with
 ) WITH (fillfactor = 50);
+-- For the question of each append.
+CREATE INDEX event_subscription_messages ON parley.event_subscription (subscriber) WHERE messages;
 
 -- One row stands for `events` events, numbered … `last`.
 CREATE TABLE parley.event (
@@ -38,7 +40,7 @@ CREATE TABLE parley.event_presence (
 
 -- Always empty. Who appends or sweeps locks it in the mode of FOR KEY SHARE; who begins to want messages, EXCLUSIVE:
 -- so every append either is over by then or knows of it. (A dump or a vacuum does not come in the way.)
-CREATE TABLE parley.event_gate (closed boolean CHECK (false));
+CREATE TABLE parley.event_gate (one boolean PRIMARY KEY CHECK (false));
 
 -- The first entry that is in no event yet; NULL while nobody wants messages, and once it is swept. The index, and with it
 -- every index of the table, is touched only when it becomes NULL or ceases to be.

@@ -124,5 +124,16 @@ TEST_F(Durability, ASessionThatWaitsForReplicasGoesOnDoingSo) {
   EXPECT_EQ(shown(session, "synchronous_commit"), "remote_apply");
 }
 
+// An append of one row takes 0.2 s instead of 0.1 ms when it is compiled first.
+TEST_F(Durability, ASessionCompilesNoQueryWhateverTheServerDoes) {
+  set_server("SET jit = on");
+  EXPECT_TRUE(eventually(5s, [&] {
+    PgConnection plain(options_.database_url, PgConnection::Purpose::administer);
+    return shown(plain, "jit") == "on";
+  }));
+  PgConnection session(options_.database_url, PgConnection::Purpose::serve);
+  EXPECT_EQ(shown(session, "jit"), "off");
+}
+
 }  // namespace
 }  // namespace parley::test
