@@ -112,7 +112,7 @@ Status MemoryEventStore::note_presence(std::span<const PresenceChange> changes) 
   PARLEY_ENTER(*database_);
   MemoryDatabase::Outbox& outbox = database_->outbox;
   const auto since = outbox.presence_since();
-  if (!since) return {};
+  if (!since || changes.empty()) return {};
   std::map<UserId, PresenceChange> by_user;
   for (const PresenceChange& change : changes) by_user.insert_or_assign(change.user, change);
   for (auto& [user, change] : by_user) {
