@@ -94,9 +94,9 @@ Result<EventPage> MemoryEventStore::pull(InstanceId subscriber, EventCursor curs
     if (event.conversation) {
       const Entry& entry = database_->logs.at(event.conversation).entries.at(event.seq.value - 1);
       bytes += entry.body.size();
-      page.events.push_back({number, LoggedEvent{event.conversation, entry}});
+      page.events.emplace_back(number, LoggedEvent{event.conversation, entry});
     } else {
-      page.events.push_back({number, event.presence});
+      page.events.emplace_back(number, event.presence);
     }
   }
   page.more = page.next < outbox.newest;

@@ -229,15 +229,15 @@ std::vector<PgEventStore::Row> PgEventStore::choose(const Reading& reading,
 std::uint64_t PgEventStore::append_events(const Row& row, Entries& entries,
                                           std::vector<Event>& events) {
   if (!row.conversation) {
-    events.push_back({EventCursor{row.last}, row.presence});
+    events.emplace_back(EventCursor{row.last}, row.presence);
     return 1;
   }
   std::uint64_t count = 0;
   for (; row.first + count <= row.last; ++count) {
     const auto found = entries.find({row.conversation, Seq{row.first_seq.value + count}});
     if (found == entries.end()) break;
-    events.push_back({EventCursor{row.first + count},
-                      LoggedEvent{row.conversation, std::move(found->second)}});
+    events.emplace_back(EventCursor{row.first + count},
+                        LoggedEvent{row.conversation, std::move(found->second)});
   }
   return count;
 }
