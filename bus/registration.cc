@@ -11,21 +11,11 @@
 namespace parley {
 namespace {
 
-constexpr std::size_t name_bytes_max = 64;
 constexpr int apps_of_one_max = 16;
 constexpr std::string_view app_prefix = "app.";
 
-// Names become labels of metrics and words in logs.
-bool is_name(std::string_view name) {
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  return !name.empty() && name.size() <= name_bytes_max && std::ranges::all_of(name, is_allowed);
-}
-
 bool is_app_name(std::string_view name) {
-  return is_name(name) && name.starts_with(app_prefix) && name.size() > app_prefix.size();
+  return is_bus_name(name) && name.starts_with(app_prefix) && name.size() > app_prefix.size();
 }
 
 // Nothing: not a role that registers.
@@ -106,7 +96,7 @@ Result<Peer> read_registration(const PeerKey& from, const Principal& who, const 
   wire::RegisterPeer wish;
   if (!wish.ParseFromArray(envelope.body.data(), static_cast<int>(envelope.body.size())))
     return fail(Errc::bad_request, "not a RegisterPeer");
-  if (!is_name(wish.name())) return fail(Errc::bad_request, "name");
+  if (!is_bus_name(wish.name())) return fail(Errc::bad_request, "name");
   Peer peer{.key = from,
             .name = wish.name(),
             .instance = instance_id(wish.name()),

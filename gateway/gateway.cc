@@ -256,20 +256,24 @@ void Gateway::fan_out(const DeliveryItem& item, bool addressed_to_us) {
 }
 
 void Gateway::broadcast(const DeliveryItem& item) {
-  const bool idle = broadcasts_.idle();
   if (!broadcasts_.add(static_cast<Notice>(item.notice), item.target, item.body)) {
     ++counts_.broadcasts_dropped;
     return log::warn("gateway.broadcast_dropped");
   }
-  if (idle) broadcast_piece();
+  // One piece at a time, however many broadcasts come at once.
+  if (!std::exchange(broadcasting_, true)) broadcast_piece();
 }
 
 void Gateway::broadcast_piece() {
+  if (broadcasts_.idle()) {
+    broadcasting_ = false;
+    return;
+  }
   broadcasts_.step(table_, [this](ConnectionId id, Notice notice, std::uint64_t target,
                                   std::string_view body) {
     connections_.find(id)->notify(notice, target, body);
   });
-  if (!broadcasts_.idle()) broadcast_timer_.once(Broadcasts::piece_every);
+  broadcast_timer_.once(Broadcasts::piece_every);
 }
 
 void Gateway::on_gateway_notice(const DeliveryItem& item) {

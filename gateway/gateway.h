@@ -122,6 +122,7 @@ class Gateway : private ConnectionOwner {
   Timer tick_;
   Timer report_timer_;
   Timer flush_soon_;
+  bool broadcasting_ = false;  // a piece was written lately
   Timer broadcast_timer_;
   BeforeBlock before_block_;
 };

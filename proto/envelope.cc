@@ -1,5 +1,7 @@
 #include "proto/envelope.h"
 
+#include <algorithm>
+
 #include "proto/bytes.h"
 #include "proto/limits.h"
 
@@ -98,6 +100,15 @@ void set_flags(std::string& bytes, std::uint8_t flags) {
 
 void set_ttl_ms(std::string& bytes, std::uint32_t ttl_ms) {
   store_at(bytes.data() + ttl_offset, ttl_ms);
+}
+
+bool is_bus_name(std::string_view name) {
+  constexpr std::size_t longest = 64;
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= longest && std::ranges::all_of(name, is_allowed);
 }
 
 InstanceId instance_id(std::string_view name) {

@@ -22,7 +22,7 @@ EventSweep::Round EventSweep::run(const Moment& moment) {
   if (status) status = trim(moment);
   if (status && !state->subscribers.empty()) {
     if (const auto now = events_.state()) round.news = news(*now);
-    }
+  }
   if (state && state->subscribers.empty()) round.next = options_.every_idle;
   if (!status && !failing_) log::warn("events.sweep_failed", {{"detail", status.error().detail}});
   failing_ = !status;
@@ -36,7 +36,7 @@ Status EventSweep::sweep(const Moment& moment) {
     auto swept = events_.sweep(after, moment.wall_ms, busy);
     // Somebody keeps one locked: the others shall not wait for it.
     if (!swept && busy == Busy::wait) swept = events_.sweep(after, moment.wall_ms, Busy::skip);
-      if (!swept) return tl::unexpected(swept.error());
+    if (!swept) return tl::unexpected(swept.error());
     after = swept->last;
     if (!after) break;
   }
@@ -45,11 +45,16 @@ Status EventSweep::sweep(const Moment& moment) {
 
 Status EventSweep::trim(const Moment& moment) {
   if (moment.now < trim_due_) return {};
-  const auto trimmed = events_.trim(
-      {.oldest_ms = moment.wall_ms - options_.keep_ms, .events_max = options_.keep_max});
-  if (!trimmed) return tl::unexpected(trimmed.error());
-  if (trimmed->laggards != 0) log::warn("events.lost", {{"subscribers", trimmed->laggards}});
-  if (trimmed->rows < limits::events_trim_max) trim_due_ = moment.now + options_.trim_every;
+  // As much as a round may sweep, or the outbox would grow with the load.
+  for (int statement = 0; statement < statements_max; ++statement) {
+    const auto trimmed = events_.trim(
+        {.oldest_ms = moment.wall_ms - options_.keep_ms, .events_max = options_.keep_max});
+    if (!trimmed) return tl::unexpected(trimmed.error());
+    if (trimmed->laggards != 0) log::warn("events.lost", {{"subscribers", trimmed->laggards}});
+    if (trimmed->rows >= limits::events_trim_max) continue;
+    trim_due_ = moment.now + options_.trim_every;
+    break;
+  }
   return {};
 }
 

@@ -17,7 +17,9 @@ Status check(const Request<wire::PublishRequest>& request) {
   const wire::PublishRequest& asked = request.body;
   if (asked.publish_id().size() != std::tuple_size_v<ClientMessageId>)
     return fail(Errc::bad_request, "publish_id is not 16 bytes");
-  if (asked.publisher().empty() || instance_id(asked.publisher()) != request.header.id.gateway)
+  // What the bus calls a name, and nothing that looks like another.
+  if (!is_bus_name(asked.publisher()) ||
+      instance_id(asked.publisher()) != request.header.id.gateway)
     return fail(Errc::refused, "publisher is not the sender");
   if (asked.keep() != wire::KEEP_ONLINE_ONLY && asked.keep() != wire::KEEP_STORED)
     return fail(Errc::bad_request, "unknown keep");

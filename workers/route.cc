@@ -29,7 +29,7 @@ class Reports {
   Response report(const Request<wire::RouteReport>& request, const Moment& moment);
 
  private:
-  bool wants_presence(Instant now);
+  Result<bool> wants_presence(Instant now);
   // Who is not known to be anywhere. A cache that has lost what it knew says so of too many; their
   // gateways are asked to report them, and they are told to be online again.
   Result<std::vector<UserId>> absent(const std::vector<UserId>& users);
@@ -52,16 +52,20 @@ Response Reports::report(const Request<wire::RouteReport>& request, const Moment
   if (!gone.empty()) PARLEY_CHECK(routes_.remove(gateway, gone));
   if (!present.empty()) PARLEY_CHECK(routes_.add(gateway, present));
   // An error makes the gateway repeat its report: nothing is forgotten.
-  if (wants_presence(moment.now)) PARLEY_CHECK(note_presence(present, gone, moment.wall_ms));
+  PARLEY_TRY(const bool wanted, wants_presence(moment.now));
+  if (wanted) PARLEY_CHECK(note_presence(present, gone, moment.wall_ms));
   return answer_with(wire::RouteReportReply());
 }
 
-// Asked now and then, so that reports do without the database while nobody wants to know.
-bool Reports::wants_presence(Instant now) {
+// Asked now and then, so that reports do without the database while nobody wants to know. Who wanted nothing a
+// moment ago is believed for a while: routes do not depend on the database.
+Result<bool> Reports::wants_presence(Instant now) {
   if (asked_ && now - *asked_ < 1s) return wanted_;
-  asked_ = now;
   const auto wanted = events_.wants_presence();
-  if (wanted) wanted_ = *wanted;
+  if (!wanted && asked_ && !wanted_ && now - *asked_ < 10s) return false;
+  if (!wanted) return tl::unexpected(wanted.error());
+  asked_ = now;
+  wanted_ = *wanted;
   return wanted_;
 }
 

@@ -529,10 +529,12 @@ class Feed:
         self.cursor = None  # None: not subscribed
         self.page, self.after_page = collections.deque(), 0
         self.asked = False
+        self.news = False  # came while a page was under way
         self.next_at = 0.0
 
     def hurry(self):
         """There may be news."""
+        self.news = self.asked
         if not self.page:
             self.next_at = 0.0
 
@@ -562,13 +564,18 @@ class Feed:
     def ask(self, verb, body, on_answer):
         def on_done(ask):
             self.asked = False
-            self.next_at = time.monotonic() + self.POLL_EVERY
+            self.next_at = 0.0 if self.news else time.monotonic() + self.POLL_EVERY
+            self.news = False
             if not ask.error:
                 return on_answer(decode(ask.answer))
             if ask.error.code in (NOT_FOUND, BAD_REQUEST):
                 self.cursor = None  # the server does not know us, or not this cursor: its word holds
             self.next_at = time.monotonic() + max(random.uniform(0.25, 1), ask.error.retry_after_ms / 1000)
-        self.bus.ask(verb, self.bus.instance, body, on_done)
+        try:
+            self.bus.ask(verb, self.bus.instance, body, on_done)
+        except Refused:  # too much else is asked
+            self.asked = False
+            self.next_at = time.monotonic() + self.AFTER_FAILURE
 
     def on_subscribed(self, reply):
         self.cursor, self.after_page = first(reply, 1), 0
