@@ -11,8 +11,9 @@ constexpr ChatOptions lively{.pairs = 5, .outbox = 4};
 
 ClusterOptions watched_cluster() {
   ClusterOptions options = busy_cluster();
+  const std::string listen = "PARLEY_METRICS_LISTEN=127.0.0.1:0";
   for (auto* environment : {&options.broker_environment, &options.worker_environment})
-    environment->push_back("PARLEY_METRICS_LISTEN=127.0.0.1:0");
+    environment->push_back(listen);
   return options;
 }
 
