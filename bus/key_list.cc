@@ -4,6 +4,7 @@
 #include <array>
 
 #include "bus/curve.h"
+#include "proto/envelope.h"
 
 namespace parley {
 namespace {
@@ -12,15 +13,11 @@ constexpr std::array<std::string_view, 4> role_names{"gateway", "worker", "busin
 constexpr std::string_view blanks = " \t";
 constexpr std::size_t words_max = 4;  // one more than a line has
 
-// Those of peers (registration.h), which are what it must be able to name.
+// Those of peers, which are what it must be able to name.
 bool is_names(std::string_view text) {
   const bool is_prefix = text.ends_with('*');
   if (is_prefix) text.remove_suffix(1);
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  return (is_prefix || !text.empty()) && text.size() <= 64 && std::ranges::all_of(text, is_allowed);
+  return (is_prefix && text.empty()) || is_bus_name(text);
 }
 
 std::vector<std::string_view> words_of(std::string_view line) {

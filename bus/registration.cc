@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proto/app_name.h"
 #include "proto/bus.pb.h"
 #include "proto/verbs.h"
 
@@ -12,11 +13,6 @@ namespace parley {
 namespace {
 
 constexpr int apps_of_one_max = 16;
-constexpr std::string_view app_prefix = "app.";
-
-bool is_app_name(std::string_view name) {
-  return is_bus_name(name) && name.starts_with(app_prefix) && name.size() > app_prefix.size();
-}
 
 // Nothing: not a role that registers.
 std::optional<Role> role_of(wire::PeerRole role) {

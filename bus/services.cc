@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "bus/peers.h"
+#include "proto/app_name.h"
 #include "proto/verbs.h"
 
 namespace parley {
@@ -16,8 +17,6 @@ constexpr double smoothing = 0.2;  // of ten measurements a second
 bool is_app_verb(std::uint16_t verb) {
   return service_of(verb) == static_cast<std::uint8_t>(ServiceId::app);
 }
-
-std::uint64_t app_key(const std::string& name) { return instance_id(name).value; }
 
 }  // namespace
 
@@ -55,15 +54,15 @@ Service* Services::of(std::uint16_t verb, std::uint64_t target) {
 
 bool Services::has_room_for(const std::vector<std::string>& apps) const {
   const auto unknown = std::ranges::count_if(
-      apps, [this](const std::string& name) { return !apps_.contains(app_key(name)); });
+      apps, [this](const std::string& name) { return !apps_.contains(app_target(name)); });
   return apps_.size() + static_cast<std::size_t>(unknown) <= apps_max_;
 }
 
 Service& Services::app(const std::string& name) {
-  std::unique_ptr<Service>& entry = apps_[app_key(name)];
+  std::unique_ptr<Service>& entry = apps_[app_target(name)];
   if (!entry) {
     entry = std::make_unique<Service>();
-    entry->key = app_key(name);
+    entry->key = app_target(name);
     entry->name = name;
     entry->is_app = true;
     PARLEY_ASSERT(apps_.size() <= apps_max_);

@@ -103,12 +103,11 @@ void set_ttl_ms(std::string& bytes, std::uint32_t ttl_ms) {
 }
 
 bool is_bus_name(std::string_view name) {
-  constexpr std::size_t longest = 64;
   const auto is_allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   };
-  return !name.empty() && name.size() <= longest && std::ranges::all_of(name, is_allowed);
+  return !name.empty() && name.size() <= bus_name_max && std::ranges::all_of(name, is_allowed);
 }
 
 InstanceId instance_id(std::string_view name) {

@@ -99,8 +99,9 @@ void set_attempt(std::string& bytes, std::uint8_t attempt);
 void set_ttl_ms(std::string& bytes, std::uint32_t ttl_ms);
 void set_flags(std::string& bytes, std::uint8_t flags);
 
-// Whether a process may be called so on the bus: 1 … 64 of A-Z a-z 0-9 . _ -. Names become labels of metrics
-// and words in logs.
+inline constexpr std::size_t bus_name_max = 64;  // bytes
+// Whether a process may be called so on the bus: 1 … bus_name_max of A-Z a-z 0-9 . _ -. Names become labels
+// of metrics and words in logs.
 bool is_bus_name(std::string_view name);
 // A lasting name ("gateway-1") as a number: FNV-1a, never 0.
 InstanceId instance_id(std::string_view name);
