@@ -32,6 +32,8 @@ class BrokerConnection {
     std::optional<BootId> boot;  // nothing: a new one for each connection
     std::size_t outbox_max;      // connection_core.h
     AtLoss at_loss;
+    // What the registration says of deliveries; credit for them is granted here.
+    DeliveryWindow deliveries = {};
     int send_hwm = 1'000;
     int receive_hwm = 50'000;  // unread; more waits at the broker, within its bounds
   };

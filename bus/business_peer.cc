@@ -28,11 +28,6 @@ constexpr std::size_t outbox_slack = 64;  // registrations, pings, credit, DRAIN
 }  // namespace
 
 struct BusinessPeer::Impl : std::enable_shared_from_this<BusinessPeer::Impl> {
-  struct Link {
-    std::unique_ptr<BrokerConnection> connection;
-    DeliveryMeter meter;
-  };
-
   Impl(Loop& loop_in, BusinessPeerOptions options_in, Metrics& metrics);
   std::string registration() const;
   void connect(std::size_t broker);
@@ -41,7 +36,6 @@ struct BusinessPeer::Impl : std::enable_shared_from_this<BusinessPeer::Impl> {
   void on_request(std::size_t broker, const EnvelopeHeader& header, std::string_view body);
   void on_reply(const EnvelopeHeader& header, std::string_view body);
   void on_delivery(std::size_t broker, std::string_view body);
-  void grant(std::size_t broker, std::optional<DeliveryMeter::Grant> grant);
   void answer(const BusRequest& request, const EnvelopeHeader& header, std::string_view body);
   void finish(const EnvelopeHeader& header, std::string_view body);
   void perform();
@@ -62,7 +56,7 @@ struct BusinessPeer::Impl : std::enable_shared_from_this<BusinessPeer::Impl> {
   std::map<std::uint16_t, OnNotice> listeners;
   std::vector<std::function<void()>> connected;
   ZmqContext context;
-  std::vector<Link> links;
+  std::vector<std::unique_ptr<BrokerConnection>> links;
   Timer ticks;
   Timer drain_timer;
   std::function<void()> drained;
@@ -109,8 +103,7 @@ std::string BusinessPeer::Impl::registration() const {
 }
 
 void BusinessPeer::Impl::connect(std::size_t broker) {
-  links.push_back({nullptr, DeliveryMeter(options.deliveries)});
-  links[broker].connection = std::make_unique<BrokerConnection>(
+  links.push_back(std::make_unique<BrokerConnection>(
       loop, context,
       BrokerConnection::Options{
           .endpoint = options.brokers[broker],
@@ -119,7 +112,8 @@ void BusinessPeer::Impl::connect(std::size_t broker) {
           .instance = instance,
           .boot = boot,
           .outbox_max = options.asks_max + options.credit_messages + outbox_slack,
-          .at_loss = BrokerConnection::AtLoss::read},  // answers
+          .at_loss = BrokerConnection::AtLoss::read,  // answers
+          .deliveries = options.deliveries},
       BrokerConnection::Handlers{
           .on_up = [this, broker] { on_up(broker); },
           .on_leaving = [this, broker] { asking.on_leaving(broker); },
@@ -131,14 +125,12 @@ void BusinessPeer::Impl::connect(std::size_t broker) {
               },
           .on_message = [this, broker](
                             const EnvelopeHeader& header,
-                            std::string bytes) { on_message(broker, header, std::move(bytes)); }});
+                            std::string bytes) { on_message(broker, header, std::move(bytes)); }}));
 }
 
 void BusinessPeer::Impl::on_up(std::size_t broker) {
-  Link& link = links[broker];
-  link.meter.restart();
-  serving.on_up(broker, link.connection->broker());
-  asking.on_up(broker, link.connection->broker(), loop.now());
+  serving.on_up(broker, links[broker]->broker());
+  asking.on_up(broker, links[broker]->broker(), loop.now());
   perform();
   for (const auto& handler : connected) handler();
 }
@@ -154,8 +146,7 @@ void BusinessPeer::Impl::on_message(std::size_t broker, const EnvelopeHeader& he
       return perform();
     case EnvelopeKind::deliver:
       deliveries.add();
-      on_delivery(broker, body);
-      return grant(broker, links[broker].meter.on_delivery(bytes.size()));
+      return on_delivery(broker, body);
     case EnvelopeKind::drain:
       if (options.on_drain) return options.on_drain();
       return drain(drain_limit, nullptr);
@@ -212,36 +203,27 @@ void BusinessPeer::Impl::on_delivery(std::size_t broker, std::string_view body) 
   }
 }
 
-void BusinessPeer::Impl::grant(std::size_t broker, std::optional<DeliveryMeter::Grant> grant) {
-  if (!grant || !links[broker].connection->is_up()) return;
-  links[broker].connection->send(encode({.kind = EnvelopeKind::credit,
-                                         .id = {.number = grant->messages},
-                                         .target = grant->bytes},
-                                        {}));
-}
-
 void BusinessPeer::Impl::perform() {
   // What finds an outbox full is repeated: asks by PublisherCore, answers because the broker asks again.
   for (auto& [broker, bytes] : asking.take_sends())
-    links[broker].connection->send(std::move(bytes));
+    links[broker]->send(std::move(bytes));
   for (auto& answer : serving.take_sends()) {
     // Only who serves has something to drain; from others a broker does not expect it.
     if (answer.what == ConsumerCore::What::control && apps.empty()) continue;
-    links[answer.broker].connection->send(std::move(answer.bytes));
+    links[answer.broker]->send(std::move(answer.bytes));
   }
 }
 
 void BusinessPeer::Impl::tick() {
   asking.on_tick(loop.now());
   perform();
-  for (std::size_t i = 0; i < links.size(); ++i) grant(i, links[i].meter.on_tick());
   for (const auto& late : asking.take_expired()) finish(late.header, {});
 }
 
 void BusinessPeer::Impl::drain(Duration limit, std::function<void()> done) {
   if (serving.is_draining()) return;
   drained = std::move(done);
-  for (const Link& link : links) link.connection->register_no_more();
+  for (const auto& link : links) link->register_no_more();
   serving.drain(loop.now() + limit);
   perform();
   // Requests that are on their way while DRAIN travels still arrive within the first interval.
@@ -252,7 +234,7 @@ void BusinessPeer::Impl::check_drained() {
   if (!serving.is_drained(awaited.empty(), loop.now())) return;
   drain_timer.stop();
   ticks.stop();
-  for (const Link& link : links) link.connection->leave(goodbye_linger);
+  for (const auto& link : links) link->leave(goodbye_linger);
   give_up_asks();
   const auto done = std::exchange(drained, nullptr);
   if (done) done();
@@ -329,7 +311,7 @@ void BusinessPeer::drain(Duration limit, std::function<void()> done) {
 
 std::size_t BusinessPeer::brokers_up() const {
   return static_cast<std::size_t>(std::ranges::count_if(
-      impl_->links, [](const auto& link) { return link.connection->is_up(); }));
+      impl_->links, [](const auto& link) { return link->is_up(); }));
 }
 
 Loop& BusinessPeer::loop() { return impl_->loop; }
