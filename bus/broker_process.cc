@@ -31,13 +31,6 @@ constexpr int probes_per_disconnect = 3;
 constexpr int worker_messages_max = 100'000;  // waiting for one worker
 constexpr Duration goodbye_linger = 1s;
 
-// Whoever can reach an unencrypted socket is trusted with the roles of its side.
-const Principal& anybody(Side side) {
-  static const Principal front{{}, {Role::gateway, Role::business, Role::admin}, "*"};
-  static const Principal back{{}, {Role::worker}, "*"};
-  return side == Side::workers ? back : front;
-}
-
 // File modes protect ipc://, keys tcp://.
 bool is_tcp(const std::string& endpoint) { return endpoint.starts_with("tcp://"); }
 

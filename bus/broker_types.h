@@ -55,6 +55,13 @@ struct BrokerOptions {
 // other.
 enum class Side : std::uint8_t { gateways, workers };
 
+// Whoever can reach an unencrypted socket is trusted with the roles of its side.
+inline const Principal& anybody(Side side) {
+  static const Principal front{{}, {Role::gateway, Role::business, Role::admin}, "*"};
+  static const Principal back{{}, {Role::worker}, "*"};
+  return side == Side::workers ? back : front;
+}
+
 // How its connections are protected. Each (side, protection) is a ZeroMQ socket of its own.
 enum class Protection : std::uint8_t {
   none,  // ipc:// behind a file's mode, or a network that is trusted with everything

@@ -19,12 +19,6 @@ constexpr int probes_per_disconnect = 3;
 constexpr std::size_t worker_messages_max = 100'000;
 constexpr Duration drain_limit = 10s;
 
-const Principal& anybody(Side side) {
-  static const Principal front{{}, {Role::gateway, Role::business, Role::admin}, "*"};
-  static const Principal back{{}, {Role::worker}, "*"};
-  return side == Side::workers ? back : front;
-}
-
 }  // namespace
 
 BrokerNode::BrokerNode(Universe& universe, const WorldOptions& options, Judge& judge,

@@ -26,13 +26,6 @@ struct PeerCredit {
 
 inline constexpr auto verb_send = static_cast<std::uint16_t>(Verb::c2c_send);
 
-// Whoever can reach an unencrypted socket.
-inline const Principal& anybody(Side side) {
-  static const Principal front{{}, {Role::gateway, Role::business, Role::admin}, "*"};
-  static const Principal back{{}, {Role::worker}, "*"};
-  return side == Side::workers ? back : front;
-}
-
 class BrokerHarness {
  public:
   explicit BrokerHarness(BrokerOptions options = {}) : broker(options, now_) {}
