@@ -65,7 +65,7 @@ Consumer::Impl::Impl(Loop& loop_in, ConsumerOptions options_in, Handlers handler
       deliveries_dropped(metrics.counter("parley_consumer_deliveries_dropped_total",
                                          "deliveries dropped: no broker, or too many waiting")),
       unreachable(metrics.counter("parley_consumer_unreachable_total",
-                                  "deliveries whose gateway is gone")) {
+                                  "deliveries whose gateway a broker did not know")) {
   connections.resize(options.brokers.size());
   for (std::size_t i = 0; i < connections.size(); ++i) connect(options.brokers[i], i);
 }
@@ -108,8 +108,10 @@ void Consumer::Impl::on_message(std::size_t broker, const EnvelopeHeader& header
     handlers.on_request(core.on_request(broker, header, std::move(bytes)));
   } else if (header.kind == EnvelopeKind::unreachable) {
     unreachable.add();
-    handlers.on_unreachable(header.id.gateway,
-                            std::string_view(bytes).substr(limits::envelope_header_bytes));
+    const auto items = std::string_view(bytes).substr(limits::envelope_header_bytes);
+    if (!core.on_unreachable(broker, header, items, loop.now()))
+      handlers.on_unreachable(header.id.gateway, items);
+    perform();
   } else if (header.kind == EnvelopeKind::drain) {
     if (handlers.on_drain) handlers.on_drain();
   } else if (header.kind == EnvelopeKind::trace_query) {

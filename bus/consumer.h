@@ -32,7 +32,7 @@ class Consumer {
  public:
   struct Handlers {
     std::function<void(BusRequest request)> on_request;
-    // A delivery was addressed to a gateway that the broker does not know: its routes are stale.
+    // A delivery was addressed to a gateway that no broker knows: its routes are stale.
     std::function<void(InstanceId gateway, std::string_view delivery_body)> on_unreachable;
     // Whether the process still does its work. While it returns false pings are not answered, so that
     // a worker whose executors hang looks dead to the brokers.

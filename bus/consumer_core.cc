@@ -54,11 +54,13 @@ bool ConsumerCore::reply(const BusRequest& request, EnvelopeHeader header, std::
 }
 
 // By weight among the registered, so that deliveries of one key travel one way.
-std::optional<std::size_t> ConsumerCore::choose(std::uint64_t key) const {
+std::optional<std::size_t> ConsumerCore::choose(InstanceId gateway, std::uint64_t key, Among among,
+                                                Instant now) const {
   std::optional<std::size_t> best;
   std::uint64_t best_weight = 0;
   for (std::size_t i = 0; i < links_.size(); ++i) {
     if (!links_[i].registered) continue;
+    if (among == Among::those_that_may_know_it && links_[i].absent.has(gateway, now)) continue;
     const std::uint64_t weight = rendezvous_weight(links_[i].name, key);
     if (best && weight <= best_weight) continue;
     best = i;
@@ -71,15 +73,25 @@ bool ConsumerCore::deliver(InstanceId gateway, std::uint64_t key, std::string_vi
                            Instant now) {
   const EnvelopeHeader header{
       .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
-  return deliver({.key = key, .bytes = encode(header, items), .at = now}, now);
+  return deliver({.gateway = gateway, .key = key, .bytes = encode(header, items), .at = now}, now);
 }
 
 bool ConsumerCore::deliver(RecentDeliveries::Sent delivery, Instant now) {
-  const auto best = choose(delivery.key);
+  auto best = choose(delivery.gateway, delivery.key, Among::those_that_may_know_it, now);
+  // If none does, one of them says so once more: somebody has to hear that the gateway is gone.
+  if (!best) best = choose(delivery.gateway, delivery.key, Among::all, now);
   if (!best) return false;
   send(*best, What::delivery, delivery.bytes);
   links_[*best].recent.add(std::move(delivery), now);
   return true;
+}
+
+bool ConsumerCore::on_unreachable(std::size_t broker, const EnvelopeHeader& header,
+                                  std::string_view items, Instant now) {
+  const InstanceId gateway = header.id.gateway;
+  links_[broker].absent.note(gateway, now);
+  if (!choose(gateway, header.key, Among::those_that_may_know_it, now)) return false;
+  return deliver(gateway, header.key, items, now);
 }
 
 void ConsumerCore::announce(std::string_view items) {

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "bus/absent_gateways.h"
 #include "bus/bus_request.h"
 #include "bus/recent_deliveries.h"
 #include "proto/envelope.h"
@@ -51,6 +52,10 @@ class ConsumerCore {
   bool reply(const BusRequest& request, EnvelopeHeader header, std::string_view body);
   // False: there is no broker.
   bool deliver(InstanceId gateway, std::uint64_t key, std::string_view items, Instant now);
+  // A broker does not know that gateway: its items are delivered again through another one. False: no
+  // broker knows it.
+  bool on_unreachable(std::size_t broker, const EnvelopeHeader& header, std::string_view items,
+                      Instant now);
   void announce(std::string_view items);
 
   // Tells the brokers to send nothing new, those that register us only now, too.
@@ -71,9 +76,12 @@ class ConsumerCore {
     std::uint64_t name = 0;
     std::size_t unanswered = 0;  // of the present epoch
     RecentDeliveries recent = {};
+    AbsentGateways absent = {};
   };
 
-  std::optional<std::size_t> choose(std::uint64_t key) const;
+  enum class Among { all, those_that_may_know_it };
+  std::optional<std::size_t> choose(InstanceId gateway, std::uint64_t key, Among among,
+                                    Instant now) const;
   bool deliver(RecentDeliveries::Sent delivery, Instant now);
   void send(std::size_t broker, What what, std::string bytes);
   void say_drain(std::size_t broker);

@@ -11,12 +11,14 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/ids.h"
 
 namespace parley {
 
 class RecentDeliveries {
  public:
   struct Sent {
+    InstanceId gateway;
     std::uint64_t key;
     std::string bytes;  // the envelope
     Instant at;

@@ -127,16 +127,62 @@ TEST_F(ConsumerTest, ForgetsWhatItCouldDeliverAgainWithTheLastBroker) {
   EXPECT_TRUE(core.take_sends().empty());
 }
 
+TEST_F(ConsumerTest, DeliversThroughAnotherBrokerWhatOneDoesNotKnowTheGatewayOf) {
+  up(0);
+  up(1);
+  const std::uint64_t key = key_of(0);
+  core.deliver(InstanceId{3}, key, "1", now);
+  core.take_sends();
+  const EnvelopeHeader unreachable{.key = key, .id = {.gateway = InstanceId{3}}};
+  EXPECT_TRUE(core.on_unreachable(0, unreachable, "1", now));
+  core.deliver(InstanceId{3}, key, "2", now);
+  core.deliver(InstanceId{4}, key, "of another gateway", now);
+  auto sends = core.take_sends();
+  EXPECT_EQ(bodies(sends), (std::vector<std::string>{"1", "2", "of another gateway"}));
+  EXPECT_EQ(sends[0].broker, 1U);
+  EXPECT_EQ(sends[1].broker, 1U) << "it has just said that it does not know it";
+  EXPECT_EQ(sends[2].broker, 0U);
+  EXPECT_EQ(header_of(sends[0]).id.gateway, InstanceId{3});
+  EXPECT_EQ(header_of(sends[0]).key, key);
+
+  now += 1s;
+  core.deliver(InstanceId{3}, key, "3", now);
+  EXPECT_EQ(core.take_sends().at(0).broker, 0U) << "it may know it by now";
+}
+
+TEST_F(ConsumerTest, SaysSoWhenNoBrokerKnowsAGateway) {
+  up(0);
+  up(1);
+  const EnvelopeHeader unreachable{.key = key_of(0), .id = {.gateway = InstanceId{3}}};
+  EXPECT_TRUE(core.on_unreachable(0, unreachable, "1", now));
+  core.take_sends();
+  EXPECT_FALSE(core.on_unreachable(1, unreachable, "1", now));
+  EXPECT_TRUE(core.take_sends().empty());
+  EXPECT_TRUE(core.deliver(InstanceId{3}, key_of(0), "2", now));
+  EXPECT_EQ(core.take_sends().size(), 1U) << "one broker has to say it again";
+}
+
+TEST(AbsentGateways, AreBounded) {
+  AbsentGateways absent;
+  const Instant now{std::chrono::hours(1)};
+  for (std::uint64_t i = 1; i <= 1'024; ++i) absent.note(InstanceId{i}, now);
+  absent.note(InstanceId{1}, now);
+  EXPECT_TRUE(absent.has(InstanceId{2}, now));
+  absent.note(InstanceId{1'025}, now);
+  EXPECT_TRUE(absent.has(InstanceId{1'025}, now));
+  EXPECT_FALSE(absent.has(InstanceId{2}, now));
+}
+
 TEST(RecentDeliveries, AreBoundedInNumberAndBytes) {
   const Instant now{std::chrono::hours(1)};
   RecentDeliveries many;
-  for (std::uint64_t key = 0; key < 20'000; ++key) many.add({key, "x", now}, now);
+  for (std::uint64_t key = 0; key < 20'000; ++key) many.add({InstanceId{1}, key, "x", now}, now);
   const auto kept = many.take(now);
   EXPECT_EQ(kept.size(), 16'384U);
   EXPECT_EQ(kept.back().key, 19'999U);
   RecentDeliveries large;
   for (std::uint64_t key = 0; key < 20; ++key)
-    large.add({key, std::string(1 << 20, 'x'), now}, now);
+    large.add({InstanceId{1}, key, std::string(1 << 20, 'x'), now}, now);
   EXPECT_EQ(large.take(now).size(), 8U);
   EXPECT_TRUE(large.take(now).empty());
 }
