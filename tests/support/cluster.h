@@ -20,8 +20,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "tests/support/fault_proxy.h"
 
 namespace parley::test {
+
+// Whether processes and clients reach each other themselves or through a fault proxy.
+enum class Links { direct, proxied };
 
 struct ClusterOptions {
   unsigned brokers = 2;
@@ -34,6 +38,10 @@ struct ClusterOptions {
   std::vector<std::string> broker_environment = {};
   std::vector<std::string> worker_environment = {};
   std::vector<std::string> gateway_environment = {};
+  // proxied: a link for each pair: "gateway-1/broker-2", "worker-1/broker-2", "worker-1/postgres",
+  // "worker-1/redis", "clients/gateway-1". Tools and tests that look inside do not pass it; business systems neither.
+  Links links = Links::direct;
+  std::uint64_t links_seed = 1;
 };
 
 class Cluster {
@@ -60,7 +68,10 @@ class Cluster {
   // 0 if it does not run: the proof that a fault took hold.
   std::int64_t pid(const std::string& name);
 
-  // -- how to reach it
+  // With Links::proxied. Its end heals all links before it stops the processes.
+  FaultProxy& proxy();
+
+  // -- how to reach it; with Links::proxied, gateways by their links
   const std::string& data() const;          // the data directory
   std::string gateway(unsigned index = 0) const;  // "127.0.0.1:40123"
   const std::vector<std::string>& gateways() const;
