@@ -275,6 +275,10 @@ void ClientCore::on_notice(const Frame& frame, Instant now) {
     const auto receipt = wire_format::decode_receipt(frame.body);
     if (!receipt) return violated(receipt.error(), now);
     conversations_.on_receipt(conversation, *receipt, actions_);
+  } else if (frame.header.verb == static_cast<std::uint16_t>(Notice::c2c_catch_up)) {
+    const auto within = wire_format::decode_catch_up(frame.body);
+    if (!within) return violated(within.error(), now);
+    conversations_.catch_up(*within, now);
   }
 }
 

@@ -47,6 +47,7 @@ void Conversations::disconnected(Instant now) {
   }
   pulls_in_flight_ = 0;
   listing_ = NoList{};
+  catch_up_within_.reset();
   is_listed_ = false;
 }
 
@@ -173,12 +174,23 @@ void Conversations::finish_listing(Instant now, std::vector<Action>& out) {
   if (options_.sync == Sync::conversations) {
     const Duration every = is_first ? options_.second_look_after : options_.relist_every;
     listing_ = ListDue{.due = now + random_.between(every * 3 / 4, every), .after = {}};
+    if (const auto within = std::exchange(catch_up_within_, {})) catch_up(*within, now);
     for (auto& [id, conversation] : conversations_)
       if (!conversation.timeline.is_placed()) place(id, conversation, Seq{0}, now, out);
   }
   if (is_first)
     for (auto& [id, conversation] : conversations_) enter(id, conversation);
   if (is_first) out.emplace_back(Synced{});
+}
+
+void Conversations::catch_up(Duration within, Instant now) {
+  auto* next = std::get_if<ListDue>(&listing_);
+  const bool is_between_lists =
+      next != nullptr && is_listed_ && !next->after && next->failures == 0;
+  if (is_between_lists)
+    next->due = std::min(next->due, now + random_.between(Duration::zero(), within));
+  else if (!std::holds_alternative<NoList>(listing_))
+    catch_up_within_ = within;
 }
 
 void Conversations::on_list_failed(const Error& error, Instant now) {

@@ -38,8 +38,9 @@ struct ConversationOptions {
   // How long after a login's list it is asked for once more: a message that is committed while the servers
   // do not know yet where this device is connected is told to nobody here.
   Duration second_look_after = 1s;
-  // A push is a hint and may be lost; if it was the last of its conversation, no later number shows it. So the
-  // server's list is compared again this often (a quarter sooner at most, by chance).
+  // A push is a hint and may be lost; if it was the last of its conversation, no later number shows it. The
+  // server says when it knows that it may have lost some (catch_up); its list is compared again this often in
+  // any case (a quarter sooner at most, by chance).
   Duration relist_every = 300s;
   // A conversation that this device does not know begins at most this many entries before its head.
   std::uint64_t backlog_max = 10'000;
@@ -69,6 +70,8 @@ class Conversations {
   void offer(Entry entry, Instant now, std::vector<Action>& out);
   void on_receipt(ConversationId conversation, const wire_format::Receipt& receipt,
                   std::vector<Action>& out);
+  // Pushes may have been missed: the list is asked for at a moment of the next `within`.
+  void catch_up(Duration within, Instant now);
   // The user has read up to here. not_found: no such conversation here.
   Status mark_read(ConversationId conversation, Seq seq, Instant now, std::vector<Action>& out);
 
@@ -125,6 +128,8 @@ class Conversations {
   Agenda<ConversationId> reports_;
   std::size_t pulls_in_flight_ = 0;
   std::variant<NoList, ListDue, ListAsked> listing_;
+  // A list that was being asked for does not count: it may be older.
+  std::optional<Duration> catch_up_within_;
   bool is_listed_ = false;  // completely, once since the last login
   bool log_failed_ = false;  // told once per row of failures
 };

@@ -185,6 +185,11 @@ Result<Receipt> decode_receipt(std::string_view body) {
                  .cursors = {.received = Seq{notice.received()}, .read = Seq{notice.read()}}};
 }
 
+Result<Duration> decode_catch_up(std::string_view body) {
+  PARLEY_TRY(const auto notice, parse<wire::CatchUpNotice>(body, "CatchUpNotice"));
+  return std::chrono::milliseconds(notice.within_ms());
+}
+
 Error decode_error(std::string_view body, Errc otherwise) {
   wire::ErrorBody error;
   if (body.empty() || !error.ParseFromArray(body.data(), static_cast<int>(body.size())))

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "client/message.h"
 
@@ -65,6 +66,7 @@ Result<Page> decode_page(ConversationId conversation, std::string_view body);
 Result<ListPage> decode_list(std::string_view body);
 Result<Entry> decode_message(ConversationId conversation, std::string_view body);
 Result<Receipt> decode_receipt(std::string_view body);
+Result<Duration> decode_catch_up(std::string_view body);
 
 // The body of an error or close frame. A code that this build does not know is retry_later if it comes with
 // a hint (only retryable ones do), else internal: definite. An empty body is `otherwise`.

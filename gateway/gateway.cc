@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proto/c2c.pb.h"
 #include "proto/limits.h"
 #include "proto/route.pb.h"
 #include "proto/trace_text.h"
@@ -217,7 +218,25 @@ void Gateway::on_reply(const EnvelopeHeader& header, std::string_view body) {
   connection->queued();
 }
 
-void Gateway::on_bus_connected() { routes_.report_all(loop_.now()); }
+void Gateway::on_bus_connected() { report_everybody(); }
+
+// Somebody did not know how to reach those who are here.
+void Gateway::report_everybody() {
+  routes_.report_all(loop_.now());
+  catch_up_.pushes_may_be_missing();
+}
+
+void Gateway::tell_to_catch_up() {
+  const auto within = catch_up_.take(routes_.idle(), table_.sessions(), loop_.now());
+  if (!within) return;
+  wire::CatchUpNotice notice;
+  notice.set_within_ms(static_cast<std::uint32_t>(*within / 1ms));
+  const std::string body = notice.SerializeAsString();
+  DeliveryItem item;
+  item.notice = static_cast<std::uint16_t>(Notice::c2c_catch_up);
+  item.body = body;
+  broadcast(item);
+}
 
 void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
   const auto items = decode_deliveries(body);
@@ -294,7 +313,7 @@ void Gateway::on_gateway_notice(const DeliveryItem& item) {
                                          Generation{revoked.generation()}, now),
                           Errc::revoked);
     case Notice::route_report_wanted:
-      return routes_.report_all(now);
+      return report_everybody();
     default:
       break;
   }
@@ -359,6 +378,7 @@ void Gateway::tick() {
     if (connections_.find(id) != nullptr) file(*connection);
   }
   table_.forget_expired(now);
+  tell_to_catch_up();
   metrics_.update({.connections = static_cast<double>(connections_.size()),
                    .pre_auth = static_cast<double>(admission_.pre_auth()),
                    .pre_auth_bytes = static_cast<double>(admission_.pre_auth_bytes()),

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "gateway/admission.h"
 #include "gateway/broadcasts.h"
+#include "gateway/catch_up.h"
 #include "gateway/connection.h"
 #include "base/id_map.h"
 #include "gateway/listener.h"
@@ -81,6 +82,8 @@ class Gateway : private ConnectionOwner {
   void end_sessions(const std::vector<ConnectionId>& connections, Errc reason);
   void leave(Connection& connection);
   void fan_out(const DeliveryItem& item, bool addressed_to_us);
+  void report_everybody();
+  void tell_to_catch_up();
   void broadcast(const DeliveryItem& item);
   void broadcast_piece();
   void on_gateway_notice(const DeliveryItem& item);
@@ -107,6 +110,7 @@ class Gateway : private ConnectionOwner {
   Admission admission_;
   UserRates user_rates_;
   Broadcasts broadcasts_;
+  CatchUp catch_up_;
   IdMap<PendingRequest> pending_;  // by the bus's number; bounded by the bus
   RouteReporter routes_;
   std::optional<std::uint64_t> report_number_;  // the route report that is unanswered

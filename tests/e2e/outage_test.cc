@@ -90,6 +90,23 @@ TEST_F(OutageTest, RedisThatForgetsEverythingIsToldAgain) {
   expect_all_arrive({"before", "after"});
 }
 
+// The last message of a conversation, told to nobody: no later one will show the gap.
+TEST_F(OutageTest, WhatWasNotPushedIsSeenSoonAfterABrokerIsBack) {
+  ASSERT_TRUE(alice()->send(bob().user(), "before", soon));
+  expect_all_arrive({"before"});
+  // Until the routes are complete everybody is told everything. Bob has looked at his list by then.
+  ASSERT_TRUE(bob()->run_until(
+      soon, [&] { return cluster().redis({"EXISTS", "parley:routes:filled"}) == "1"; }));
+  bob()->run_until(2s, [] { return false; });
+  cluster().redis({"DEL", "parley:route:" + std::to_string(bob().user().value)});
+  ASSERT_TRUE(alice()->send(bob().user(), "last", soon));
+  EXPECT_FALSE(bob()->run_until(500ms, [&] { return bob()->entries().size() > 1; }))
+      << "it was pushed, so that this test shows nothing";
+  cluster().kill9("broker-1");
+  cluster().start("broker-1");
+  expect_all_arrive({"before", "last"});
+}
+
 TEST_F(OutageTest, WithoutAnyWorkerMessagesWait) {
   for (const char* worker : {"worker-1", "worker-2"}) cluster().kill9(worker);
   send_meanwhile("one");

@@ -138,6 +138,7 @@ void add_c2c(Samples& s) {
     m.set_received(8);
     m.set_read(7);
   });
+  add<wire::CatchUpNotice>(s, [](auto& m) { m.set_within_ms(2'000); });
   add<wire::PullRequest>(s, [](auto& m) {
     m.set_from(4);
     m.set_to(9);

@@ -161,6 +161,18 @@ TEST(Gateway, ReportsEveryoneAgainWhenAsked) {
   EXPECT_THAT(reported(live), ElementsAre(5, 5, 5));
 }
 
+TEST(Gateway, TellsEverybodyToCatchUpOnceTheRoutesAreBack) {
+  LiveGateway live;
+  SocketClient client(live.port());
+  ASSERT_TRUE(client.log_in(5));
+  ASSERT_TRUE(eventually(5s, [&] { return reported(live).size() == 1; }));
+  live.ask([](Gateway& gateway, SelfAnsweringBus&) { gateway.on_bus_connected(); });
+  const auto told = client.receive();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->header.verb, static_cast<std::uint16_t>(Notice::c2c_catch_up));
+  EXPECT_EQ(reported(live).size(), 2U) << "told before the routes were reported";
+}
+
 TEST(Gateway, RepeatsAReportThatFailed) {
   LiveGateway live;
   SocketClient client(live.port());

@@ -103,5 +103,54 @@ TEST_F(ConversationsTest, ALostConnectionTakesItsPullsWithIt) {
   EXPECT_EQ(pulls_of(take_all(start)), 8U);
 }
 
+// Between lists: everything is answered, and so is the list that follows a login after a second.
+class CatchUpTest : public ConversationsTest {
+ protected:
+  CatchUpTest() {
+    auto pulls = take_all(start);
+    while (!pulls.empty()) {
+      for (const Request& pull : pulls)
+        if (pull.verb == Verb::c2c_pull) answer(pull);
+      pulls = take_all(start);
+    }
+    now = start + 10s;
+    EXPECT_EQ(lists_asked(), 1);
+    conversations.on_list({}, now, out);
+  }
+  std::ptrdiff_t lists_asked() {
+    return std::ranges::count(take_all(now), Verb::c2c_conversations, &Request::verb);
+  }
+
+  Instant now{};
+};
+
+TEST_F(CatchUpTest, LooksAtItsListWithinTheTimeItIsTold) {
+  conversations.catch_up(2s, now);
+  EXPECT_LE(*conversations.next_due(), now + 2s);
+  now += 2s;
+  EXPECT_EQ(lists_asked(), 1);
+}
+
+TEST_F(CatchUpTest, AListThatIsUnderWayDoesNotCount) {
+  conversations.catch_up(2s, now);
+  now += 2s;
+  ASSERT_EQ(lists_asked(), 1);
+  conversations.catch_up(3s, now);
+  EXPECT_EQ(lists_asked(), 0) << "one at a time";
+  conversations.on_list({}, now, out);
+  now += 3s;
+  EXPECT_EQ(lists_asked(), 1);
+  conversations.on_list({}, now, out);
+  now += 100s;
+  EXPECT_EQ(lists_asked(), 0) << "once";
+}
+
+TEST_F(CatchUpTest, HasNothingToCatchUpWithOverALostConnection) {
+  conversations.disconnected(now);
+  conversations.catch_up(2s, now);
+  now += 10s;
+  EXPECT_EQ(lists_asked(), 0);
+}
+
 }  // namespace
 }  // namespace parley::client
