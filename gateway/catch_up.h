@@ -27,6 +27,7 @@ class CatchUp {
   std::optional<Duration> take(bool routes_are_reported, std::size_t sessions, Instant now) {
     if (!wanted_ || !routes_are_reported || now < not_before_) return std::nullopt;
     wanted_ = false;
+    if (sessions == 0) return std::nullopt;
     const Duration wanted = static_cast<Duration::rep>(sessions) * per_session;
     const Duration spread = std::clamp(wanted, spread_min, spread_max);
     not_before_ = now + spread;

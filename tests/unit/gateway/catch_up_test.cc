@@ -20,6 +20,12 @@ TEST_F(CatchUpTest, IsToldOnceTheRoutesAreReported) {
   EXPECT_FALSE(catch_up.take(true, 10, now + 1h)) << "once";
 }
 
+TEST_F(CatchUpTest, IsNothingForThoseWhoComeLater) {
+  catch_up.pushes_may_be_missing();
+  EXPECT_FALSE(catch_up.take(true, 0, now));
+  EXPECT_FALSE(catch_up.take(true, 10, now)) << "they have just asked for their lists";
+}
+
 TEST_F(CatchUpTest, IsNotToldAgainBeforeEverybodyHasLooked) {
   catch_up.pushes_may_be_missing();
   ASSERT_TRUE(catch_up.take(true, 10, now));
