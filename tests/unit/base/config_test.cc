@@ -76,6 +76,12 @@ TEST(Config, RefusesADuplicateKeyAndBrokenSyntax) {
   EXPECT_THAT(refusal("[gateway\n"), HasSubstr("file.toml:1"));
 }
 
+// Each of them ended the process, or was undefined, inside the library that reads TOML.
+TEST(Config, RefusesATableWithoutANameAndALetterWhereAKeyBegins) {
+  EXPECT_THAT(refusal("[== 0\n"), HasSubstr("file.toml:1"));
+  EXPECT_THAT(refusal("[gateway]\n\xCF\x93 = 1\n"), HasSubstr("file.toml:2"));
+}
+
 TEST(Config, ARefusedValueLeavesTheFormerOne) {
   Sample sample;
   ASSERT_FALSE(sample.config.load_text("[gateway]\nlimit = 0\n", "f"));
