@@ -37,6 +37,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   else if (host.find(':') != std::string_view::npos)
     return wrong("an IPv6 address needs brackets, as in [::1]:7100");
   if (host.empty()) return wrong("the host is missing");
+  if (host.find_first_of("[]") != std::string_view::npos) return wrong("brackets in the host");
   const auto port = parse_u16(text.substr(colon + 1));
   if (!port || *port == 0) return wrong("the port must be 1 … 65535");
   return Endpoint{std::string(host), *port};

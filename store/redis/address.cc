@@ -1,6 +1,9 @@
 #include "store/redis/address.h"
 
+#include <algorithm>
 #include <charconv>
+
+#include "base/utf8.h"
 
 namespace parley {
 namespace {
@@ -8,6 +11,11 @@ namespace {
 constexpr std::string_view unix_scheme = "unix://";
 constexpr std::string_view tcp_scheme = "redis://";
 constexpr std::size_t unix_path_max = 107;  // sockaddr_un
+
+// hiredis reads it up to a NUL, and nobody can read the others in a message.
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return is_control(static_cast<unsigned char>(c)); });
+}
 
 tl::unexpected<Error> not_valid(std::string_view url, std::string_view why) {
   return fail(Errc::config, "redis.url \"" + std::string(url) + "\": " + std::string(why));
@@ -19,6 +27,7 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
   if (url.starts_with(unix_scheme)) {
     const std::string_view path = url.substr(unix_scheme.size());
     if (!path.starts_with('/')) return not_valid(url, "the path must be absolute");
+    if (has_control(path)) return not_valid(url, "a control character in the path");
     if (path.size() > unix_path_max) return not_valid(url, "the path is longer than 107 bytes");
     return UnixAddress{std::string(path)};
   }
@@ -34,7 +43,7 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), port);
   if (error != std::errc{} || end != digits.end() || port == 0)
     return not_valid(url, "no such port");
-  if (host.empty() || host.find_first_of("/@ ") != std::string_view::npos) {
+  if (host.empty() || host.find_first_of("/@ ") != std::string_view::npos || has_control(host)) {
     return not_valid(url, "no such host");
   }
   return TcpAddress{std::string(host), port};

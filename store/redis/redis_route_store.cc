@@ -83,7 +83,7 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     }
     // Two spellings of one number are one gateway.
     std::ranges::sort(gateways);
-    gateways.erase(std::ranges::unique(gateways).begin(), gateways.end());
+    gateways.erase(std::unique(gateways.begin(), gateways.end()), gateways.end());
   }
   routes.incomplete = !spoilt.empty() || replies.back().integer == 0;
   if (!garbage.empty()) {

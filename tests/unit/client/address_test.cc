@@ -13,7 +13,7 @@ TEST(ParseEndpoint, TakesNamesNumbersAndBracketedIpv6) {
 
 TEST(ParseEndpoint, RefusesWhatIsNoHostAndPort) {
   for (const char* text : {"", ":", "host", "host:", ":7100", "host:0", "host:65536", "host:70000",
-                           "host:7 ", "host:-1", "host:x", "::1:7100"})
+                           "host:7 ", "host:-1", "host:x", "::1:7100", "[[::1]]:7100", "[host:7"})
     EXPECT_EQ(parse_endpoint(text).error().code, Errc::config) << text;
 }
 

@@ -21,7 +21,9 @@ TEST(RedisUrl, EverythingElseIsAConfigurationError) {
         std::string("redis://host:"), std::string("redis://host:0"),
         std::string("redis://host:65536"), std::string("redis://host:6379/1"),
         std::string("redis://host:63x"), std::string("redis://:1"),
-        std::string("redis://user:secret@host:1"), std::string("rediss://host:1")}) {
+        std::string("redis://user:secret@host:1"), std::string("rediss://host:1"),
+        std::string("redis://ho\nst:1"), std::string("redis://h\0st:1", 15),
+        std::string("unix:///a\0b", 11)}) {
     const auto parsed = parse_redis_url(url);
     ASSERT_FALSE(parsed) << url;
     EXPECT_EQ(parsed.error().code, Errc::config);
