@@ -53,7 +53,8 @@ Places places_of(const HistoryIndex& index) {
       places[key.conversation].push_back({acked->ok->seq, *acked->completed_at});
   for (auto& [conversation, log] : places) {
     std::ranges::sort(log);  // of one number the earliest ack first
-    log.erase(std::ranges::unique(log, {}, &Place::seq).begin(), log.end());
+    const auto same_number = [](const Place& a, const Place& b) { return a.seq == b.seq; };
+    log.erase(std::unique(log.begin(), log.end(), same_number), log.end());
   }
   return places;
 }
