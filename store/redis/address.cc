@@ -14,7 +14,8 @@ constexpr std::size_t unix_path_max = 107;  // sockaddr_un
 
 // hiredis reads it up to a NUL, and nobody can read the others in a message.
 bool has_control(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return is_control(static_cast<unsigned char>(c)); });
+  const auto control = [](char c) { return c >= 0 && is_control(static_cast<char32_t>(c)); };
+  return std::ranges::any_of(text, control);
 }
 
 tl::unexpected<Error> not_valid(std::string_view url, std::string_view why) {
