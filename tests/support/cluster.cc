@@ -21,12 +21,14 @@
 #include <sstream>
 #include <thread>
 
+#include "base/assert.h"
 #include "base/random.h"
 #include "bus/admin_client.h"
 #include "cli/bus_keys.h"
 #include "cli/family.h"
 #include "cli/log_file.h"
 #include "cli/status_report.h"
+#include "tests/support/cluster_links.h"
 #include "tests/support/eventually.h"
 #include "tests/support/scrape.h"
 
@@ -145,6 +147,7 @@ struct Cluster::Impl {
   std::string directory;
   std::optional<DataDirectory> data;
   std::optional<Family> family;
+  std::optional<ClusterLinks> links;
   std::vector<Slot> slots;
   std::set<std::string> announced;
   std::mutex announced_mutex;
@@ -207,6 +210,7 @@ void Cluster::Impl::start_everything() {
                                           .programs = programs()});
   ASSERT_TRUE(laid_out) << laid_out.error().detail;
   family.emplace(std::move(*laid_out));
+  if (options.links == Links::proxied) links.emplace(options.links_seed, *data, *family);
   for (const Member& member : family->members()) {
     slots.push_back({member});
     std::vector<std::string>& environment = slots.back().member.program.environment;
@@ -220,6 +224,7 @@ void Cluster::Impl::start_everything() {
                                       std::pair{"gateway-", &options.gateway_environment}})
       if (member.child.name.starts_with(kind))
         environment.insert(environment.end(), added->begin(), added->end());
+    if (links) links->add_to(environment, member.child.name);
   }
   bool going = true;
   starter.run([&] {
@@ -311,6 +316,7 @@ Cluster::Cluster(const ClusterOptions& options) : impl_(std::make_unique<Impl>(o
 }
 
 Cluster::~Cluster() {
+  if (impl_->links) impl_->links->proxy().heal_all();
   impl_->starter.run([this] { impl_->stop_everything(); });
   impl_->check_logs();
   std::error_code ignored;  // a failed test may have left files of the servers' users
@@ -387,9 +393,16 @@ std::int64_t Cluster::pid(const std::string& name) {
   return pid;
 }
 
+FaultProxy& Cluster::proxy() {
+  PARLEY_ASSERT(impl_->links);
+  return impl_->links->proxy();
+}
+
 const std::string& Cluster::data() const { return impl_->data->path(); }
-std::string Cluster::gateway(unsigned index) const { return impl_->family->gateways().at(index); }
-const std::vector<std::string>& Cluster::gateways() const { return impl_->family->gateways(); }
+std::string Cluster::gateway(unsigned index) const { return gateways().at(index); }
+const std::vector<std::string>& Cluster::gateways() const {
+  return impl_->links ? impl_->links->gateways() : impl_->family->gateways();
+}
 const std::string& Cluster::pin() const { return impl_->family->pin(); }
 const std::vector<std::string>& Cluster::broker_endpoints() const {
   return impl_->family->broker_endpoints();

@@ -55,8 +55,8 @@ class FaultPipe {
   std::size_t room() const;
   // Requires: at most room() bytes.
   void push(std::string_view bytes, Instant now);
-  // The source has ended: so will the pipe, after all that was pushed.
-  void end() { ended_ = true; }
+  // The source has ended: so will the pipe, after all that was pushed, and no sooner than a byte would come.
+  void end(Instant now);
   // A wire that keeps something back for a while has its time.
   void turn(Instant now);
 
@@ -70,12 +70,14 @@ class FaultPipe {
 
   // Everything came out, and the source's end, too.
   bool is_over(Instant now) const;
-  // A wire has cut it, and everything that it let pass came out.
+  // A wire has cut it, …
+  bool is_tripped() const { return tripped_; }
+  // … and everything that it let pass came out.
   bool is_cut(Instant now) const;
   bool is_held(Instant now) const { return conditions_.flow == Flow::held || now < held_until_; }
   // Bytes within.
   std::size_t size() const { return size_ + kept_.size(); }
-  bool has_ended() const { return ended_; }
+  bool has_ended() const { return end_due_.has_value(); }
 
  private:
   struct Chunk {
@@ -96,8 +98,8 @@ class FaultPipe {
   Instant free_at_{};       // by the rate
   std::unique_ptr<Tripwire> wire_;
   std::string kept_;  // by the wire
-  bool ended_ = false;
-  bool cut_ = false;
+  std::optional<Instant> end_due_;
+  bool tripped_ = false;
 };
 
 }  // namespace parley::test

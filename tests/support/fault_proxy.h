@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "tests/support/fault_pipe.h"
+#include "tests/support/stream_socket.h"
 #include "tests/support/tripwire.h"
 
 namespace parley::test {
@@ -37,9 +38,6 @@ using Ways = std::span<const Way>;
 inline constexpr std::array both_ways{Way::to_server, Way::to_client};
 inline constexpr std::array only_to_server{Way::to_server};
 inline constexpr std::array only_to_client{Way::to_client};
-
-// A path ("/tmp/x/socket"), or "127.0.0.1:40123"; to listen at, port 0: any.
-using StreamAddress = std::string;
 
 // How a connection ends: as if closed, or torn (TCP: RST; a unix socket's reader sees a reset only if it left
 // something unread).
@@ -85,7 +83,8 @@ class FaultProxy {
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
 
-  // Where it listens. The target need not be there yet. Aborts if it cannot listen.
+  // Where it listens, as the caller of connect() writes it. The target need not be there yet. Aborts if it
+  // cannot listen.
   StreamAddress add(const std::string& link, const StreamAddress& listen,
                     const StreamAddress& target);
   // Names, sorted, that contain this: all of "", those of one process, "worker-1/" …
@@ -124,6 +123,8 @@ class FaultProxy {
   LinkCounters counters(const std::string& link) const;
 
  private:
+  void set_flow(const std::string& link, Ways ways, Flow flow);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -45,7 +45,8 @@ std::unique_ptr<Tripwire> cut_at_pattern(std::string pattern, Keep keep);
 
 // Watches for a request (`pattern` in the opposite direction) and keeps the whole answer to it back. `judge`
 // is shown all of the answer that there is: nothing: it is not complete; lose: the connection is cut, and
-// nothing of the answer arrives; pass: it passes, and the wire waits for the next such request.
+// nothing of the answer arrives; pass: it passes, and the wire waits for the next such request. An answer of
+// more than 128 KiB passes.
 enum class Fate { lose, pass };
 using AnswerJudge = std::function<std::optional<Fate>(std::string_view answer)>;
 std::unique_ptr<Tripwire> lose_answer(std::string pattern, AnswerJudge judge);
