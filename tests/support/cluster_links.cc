@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view ipc_scheme = "ipc://";
 constexpr std::string_view unix_scheme = "unix://";
-constexpr std::string_view postgres_socket = ".s.PGSQL.5432";  // what libpq looks for in a directory
+constexpr std::string_view postgres_socket = ".s.PGSQL.5432";  // which libpq wants in a directory
 
 std::string without(std::string_view scheme, const std::string& url) {
   PARLEY_ASSERT(url.starts_with(scheme));

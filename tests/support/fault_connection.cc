@@ -42,7 +42,8 @@ FaultConnection::State FaultConnection::pump(Instant now, LinkCounters& counters
 void FaultConnection::connect(Instant now) {
   StreamSocket& server = sockets_[index_of(Way::to_client)];
   if (connect_ == Connect::going_on) connect_ = finish_connect(server);
-  if (connect_ != Connect::later || now < next_connect_ || pipe(Way::to_server).is_held(now)) return;
+  if (connect_ != Connect::later || now < next_connect_) return;
+  if (pipe(Way::to_server).is_held(now)) return;
   connect_ = start_connect(server, target_);
   next_connect_ = now + connect_again;
 }

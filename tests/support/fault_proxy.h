@@ -61,7 +61,7 @@ struct LinkCounters {
     std::uint64_t forwarded = 0;  // bytes
     std::uint64_t held = 0;       // bytes that came while the way was held
     std::uint64_t waiting = 0;    // bytes, now
-    std::uint64_t dropped = 0;    // bytes that were read and never sent on: their connection was cut
+    std::uint64_t dropped = 0;    // bytes that were read and never sent on: a connection was cut
   };
   std::array<OfWay, 2> ways;
   std::uint64_t accepted = 0;

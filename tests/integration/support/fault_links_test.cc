@@ -119,7 +119,9 @@ TEST_F(FaultLinks, EverythingTravelsByALinkOfItsOwn) {
     EXPECT_TRUE(eventually(5s, [&] { return is_used(link); })) << link;
   }
   // A worker opens it when it first has somebody to tell.
-  EXPECT_TRUE(eventually(5s, [&] { return is_used("worker-1/redis") || is_used("worker-2/redis"); }));
+  EXPECT_TRUE(eventually(5s, [&] {
+    return is_used("worker-1/redis") || is_used("worker-2/redis");
+  }));
 }
 
 TEST_F(FaultLinks, LostCommitReplyGivesOneRowAndTheSameNumber) {
@@ -201,7 +203,8 @@ TEST_F(FaultLinks, NobodyWaitsForARedisThatIsSilentInOneDirection) {
       const auto ack = alice()->send(bob().user(), "into the log", 2s);
       EXPECT_TRUE(ack) << ack.error().detail;
     }
-    EXPECT_TRUE(eventually(5s, [&] { return held_on("/redis", way) > held; })) << "nothing was held";
+    EXPECT_TRUE(eventually(5s, [&] { return held_on("/redis", way) > held; }))
+        << "nothing was held";
     expect_healed();
     EXPECT_EQ(bob()->entries(), alice()->entries());
   }
