@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "bus/broker_process.h"
 #include "bus/flight_log.h"
+#include "proto/protobuf_log.h"
 
 namespace {
 
@@ -87,6 +88,7 @@ int complain(const Error& error) {
 }
 
 int run(const Settings& settings) {
+  silence_protobuf();
   BrokerProcessOptions options = options_from(settings);
   auto keys = keys_from(settings);
   if (!keys) return complain(keys.error());

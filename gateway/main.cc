@@ -1,4 +1,6 @@
 // parley-gateway: clients' connections on one side, the bus on the other.
+#include <malloc.h>
+
 #include <cstdio>
 #include <fstream>
 
@@ -6,6 +8,7 @@
 #include "base/process.h"
 #include "gateway/key_file.h"
 #include "gateway/publisher_bus.h"
+#include "proto/protobuf_log.h"
 
 namespace parley {
 namespace {
@@ -38,10 +41,19 @@ Status write_ports(const std::string& path, const std::vector<std::uint16_t>& po
   return {};
 }
 
+// glibc keeps what was freed below something that lives: what a crowd of slow readers has cost (measured: 145 of
+// 168 MB) for ever.
+constexpr Duration give_back_every = 5s;
+constexpr std::size_t free_heap_max = 32 << 20;
+void give_free_heap_back() {
+  if (mallinfo2().fordblks > free_heap_max) malloc_trim(0);
+}
+
 int serve(const GatewaySettings& settings) {
   if (const auto checked = check(settings); !checked)
     return complain("gateway.bad_configuration", exit_config, checked.error());
   init_crypto();
+  silence_protobuf();
   const auto keys = load_keys(settings.key_files);
   if (!keys) return complain("gateway.bad_keys", exit_config, keys.error());
   const auto brokers = load_bus_endpoints(settings.bus);
@@ -68,6 +80,8 @@ int serve(const GatewaySettings& settings) {
               metrics);
   if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
     return complain("gateway.port_file_failed", exit_runtime, written.error());
+  Timer give_back(loop, give_free_heap_back);
+  give_back.every(give_back_every);
   TerminationSignal stop(loop, leave);
   loop.run();
   return exit_ok;

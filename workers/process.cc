@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "proto/protobuf_log.h"
 #include "workers/settings.h"
 #include "workers/start_gate.h"
 
@@ -60,6 +61,7 @@ int serve(const WorkerSettings& settings, const std::vector<ServiceId>& services
 }  // namespace
 
 int run_worker(int argc, char** argv, const Backends& backends) {
+  silence_protobuf();
   WorkerSettings settings;
   Config config;
   settings.declare(config);
