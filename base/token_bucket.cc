@@ -7,8 +7,12 @@ namespace parley {
 bool TokenBucket::take(const Rate& rate, Instant now) {
   if (!rate.limited()) return true;
   if (wait(rate, now) > Duration::zero()) return false;
-  full_at_ = std::max(full_at_, now) + rate.interval();
+  charge(rate, now);
   return true;
+}
+
+void TokenBucket::charge(const Rate& rate, Instant now) {
+  if (rate.limited()) full_at_ = std::max(full_at_, now) + rate.interval();
 }
 
 Duration TokenBucket::wait(const Rate& rate, Instant now) const {

@@ -22,6 +22,8 @@ class TokenBucket {
  public:
   // Takes a token if there is one.
   bool take(const Rate& rate, Instant now);
+  // Takes a token that may not be there yet: what comes after it waits for longer.
+  void charge(const Rate& rate, Instant now);
   // How long until there is a token. Zero if there is one now.
   Duration wait(const Rate& rate, Instant now) const;
   bool full(Instant now) const { return full_at_ <= now; }

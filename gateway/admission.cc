@@ -33,25 +33,33 @@ Admission::Admission(const AdmissionLimits& limits)
 
 std::optional<Refusal> Admission::refusal(std::uint64_t origin, Instant now) {
   if (reached(connections_, limits_.connections_max)) return Refusal::connections;
-  if (reached(pre_auth_, limits_.pre_auth_max) ||
-      reached(pre_auth_bytes_, limits_.pre_auth_bytes_max))
-    return Refusal::pre_auth;
   if (const PerOrigin* known = origins_.find(key_of(origin))) {
     if (reached(known->connections, limits_.per_origin_max)) return Refusal::origin_connections;
     if (reached(known->pre_auth, limits_.per_origin_pre_auth_max)) return Refusal::origin_pre_auth;
   }
   if (!rates_.take(key_of(origin), now)) return Refusal::origin_rate;
+  if (pre_auth_full()) return Refusal::pre_auth;
   return std::nullopt;
+}
+
+bool Admission::pre_auth_full() const {
+  return reached(pre_auth_, limits_.pre_auth_max) ||
+         reached(pre_auth_bytes_, limits_.pre_auth_bytes_max);
 }
 
 std::optional<Refusal> Admission::admit(std::uint64_t origin, Instant now) {
   if (const auto refused = refusal(origin, now)) return refused;
+  admit_after_all(origin);
+  return std::nullopt;
+}
+
+void Admission::admit_after_all(std::uint64_t origin) {
+  PARLEY_ASSERT(!pre_auth_full());
   PerOrigin& entry = origins_[key_of(origin)];
   ++entry.connections;
   ++entry.pre_auth;
   ++connections_;
   ++pre_auth_;
-  return std::nullopt;
 }
 
 void Admission::authenticated(std::uint64_t origin) {

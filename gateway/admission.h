@@ -29,8 +29,11 @@ class Admission {
  public:
   explicit Admission(const AdmissionLimits& limits);
 
-  // A connection came. Nothing: it is admitted and counts as one before login, until closed().
+  // A connection came. Nothing: it is admitted and counts as one before login, until closed(). Refused as `pre_auth`
+  // alone, it may be admitted all the same: when others were closed until pre_auth_full() is no more.
   std::optional<Refusal> admit(std::uint64_t origin, Instant now);
+  void admit_after_all(std::uint64_t origin);
+  bool pre_auth_full() const;
   // An admitted connection logged in. Requires: it has not before.
   void authenticated(std::uint64_t origin);
   // An admitted connection is gone.

@@ -250,9 +250,14 @@ void Connection::abort() {
 }
 
 void Connection::reset() {
+  if (closed_) return;
+  ++world_.counts.closed[static_cast<std::size_t>(Errc::slow_consumer)];
+  cut();
+}
+
+void Connection::cut() {
   if (std::exchange(closed_, true)) return;
   account();
-  ++world_.counts.closed[static_cast<std::size_t>(Errc::slow_consumer)];
   auto* tcp = reinterpret_cast<uv_tcp_t*>(tcp_.data());
   // Not after a shutdown; then there is nothing left to reset.
   if (uv_tcp_close_reset(tcp, Callbacks::closed) != 0)

@@ -84,6 +84,8 @@ class Connection {
   void end(const Session::Close& close);
   // Closes at once.
   void abort();
+  // Closes at once, with a reset: the kernel keeps nothing of it either.
+  void cut();
 
   Instant deadline() const;
   void on_deadline(Instant now);

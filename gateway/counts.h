@@ -26,6 +26,8 @@ constexpr std::size_t place_of(Verb verb) {
 
 struct GatewayCounts {
   std::uint64_t accepted = 0;
+  std::uint64_t displaced = 0;         // before login, by a newcomer
+  std::uint64_t handshakes = 0;        // hellos that were looked at
   std::uint64_t handshakes_failed = 0;
   std::uint64_t frames_in = 0;
   std::uint64_t frames_out = 0;

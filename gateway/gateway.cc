@@ -89,8 +89,11 @@ Status Gateway::listen() {
   for (const std::string& address : settings_.listen) {
     const auto sharing = settings_.reuse_port ? Listener::Options::Sharing::reuse_port
                                               : Listener::Options::Sharing::exclusive;
-    PARLEY_TRY(auto listener, Listener::open(loop_, {address, sharing, settings_.accepts},
-                                             [this](uv_stream_s* stream) { accept(stream); }));
+    PARLEY_TRY(auto listener,
+               Listener::open(loop_,
+                              {address, sharing, settings_.accepts,
+                               [this] { return busy_with_handshakes(); }},
+                              [this](uv_stream_s* stream) { accept(stream); }));
     log::info("gateway.listening", {{"address", address}, {"port", listener->port()}});
     listeners_.push_back(std::move(listener));
   }
@@ -109,13 +112,52 @@ void Gateway::accept(uv_stream_s* listener) {
   const auto accepted = Connection::accept(listener, world_);
   if (!accepted) return;
   Connection& connection = **accepted;
-  if (const auto refused = admission_.admit(connection.origin(), loop_.now())) {
+  if (const auto refused = admit(connection.origin())) {
     ++counts_.refused[static_cast<std::size_t>(*refused)];
     return connection.refuse();
   }
   ++counts_.accepted;
-  connection.start(connections_.add(&connection));
+  const ConnectionId id = connections_.add(&connection);
+  connection.start(id);
   file(connection);
+  newcomers_.push_back(id);
+  oldest_silent();
+}
+
+// A newcomer is worth more than who has come long ago and asked for nothing: a client has its hello ready.
+std::optional<Refusal> Gateway::admit(std::uint64_t origin) {
+  const auto refused = admission_.admit(origin, loop_.now());
+  if (refused != Refusal::pre_auth || !make_room()) return refused;
+  admission_.admit_after_all(origin);
+  return std::nullopt;
+}
+
+bool Gateway::make_room() {
+  while (admission_.pre_auth_full()) {
+    Connection* oldest = oldest_silent();
+    if (oldest == nullptr) return false;
+    ++counts_.displaced;
+    oldest->cut();
+  }
+  return true;
+}
+
+// Forgets on the way who is gone or has asked, so that the queue is as long as deadlines before login make it.
+Connection* Gateway::oldest_silent() {
+  while (!newcomers_.empty()) {
+    Connection* connection = connections_.find(newcomers_.front());
+    if (connection != nullptr && connection->session().is_silent()) return connection;
+    newcomers_.pop_front();
+  }
+  return nullptr;
+}
+
+// Paid for by who causes it, a hello: connections that say nothing do not keep others waiting.
+Duration Gateway::busy_with_handshakes() {
+  const Instant now = loop_.now();
+  for (; handshakes_charged_ < counts_.handshakes; ++handshakes_charged_)
+    handshakes_.charge(settings_.handshakes, now);
+  return handshakes_.wait(settings_.handshakes, now);
 }
 
 void Gateway::on_action(Connection& connection, Session::Action& action) {

@@ -3,6 +3,7 @@
 // Thread: the loop's.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -76,6 +77,10 @@ class Gateway : private ConnectionOwner {
   void on_closed(Connection& connection) override;
 
   void accept(uv_stream_s* listener);
+  std::optional<Refusal> admit(std::uint64_t origin);
+  Connection* oldest_silent();
+  bool make_room();
+  Duration busy_with_handshakes();
   void publish(Connection& connection, const Session::Publish& request);
   void bind(Connection& connection, const SessionIdentity& identity);
   void unbind(ConnectionId connection);
@@ -108,6 +113,9 @@ class Gateway : private ConnectionOwner {
   SlotMap<Connection> connections_;
   SessionTable table_;
   Admission admission_;
+  std::deque<ConnectionId> newcomers_;  // by age; the first has not asked for anything yet
+  TokenBucket handshakes_;
+  std::uint64_t handshakes_charged_ = 0;
   UserRates user_rates_;
   Broadcasts broadcasts_;
   CatchUp catch_up_;

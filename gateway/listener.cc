@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/assert.h"
@@ -13,6 +14,9 @@ namespace parley {
 namespace {
 
 constexpr int backlog = 4'096;
+// What the kernel holds of a connection that does not read, and of one that is not read: it would go up to
+// 4 and 6 MB. (It doubles these for its own overhead.) Ample for 100 ms of distance at 1 MB/s.
+constexpr int kernel_buffer_bytes = 128 << 10;
 
 Result<sockaddr_storage> parse(const std::string& address) {
   const auto wrong = [&] { return fail(Errc::config, "not an address with a port: " + address); };
@@ -34,17 +38,25 @@ Result<sockaddr_storage> parse(const std::string& address) {
   return parsed;
 }
 
+// Accepted sockets inherit it.
+void bound_kernel_buffers(int fd) {
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_buffer_bytes, sizeof kernel_buffer_bytes);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kernel_buffer_bytes, sizeof kernel_buffer_bytes);
+}
+
 }  // namespace
 
 struct Listener::Handle {
   Handle(Loop& l, const Options& options, std::function<void(uv_stream_s*)> f)
-      : loop(l), rate(options.rate), on_connection(std::move(f)),
+      : loop(l), rate(options.rate), hold(options.hold), on_connection(std::move(f)),
         later(std::make_unique<Timer>(l, [this] { let_in(); })) {}
 
   // Not accepting makes libuv leave the rest in the kernel until we do.
   void let_in() {
     const Instant now = loop.now();
-    if (!bucket.take(rate, now)) return later->once(bucket.wait(rate, now));
+    const Duration wait = std::max(bucket.wait(rate, now), hold());
+    if (wait > Duration::zero()) return later->once(wait);
+    bucket.charge(rate, now);
     on_connection(reinterpret_cast<uv_stream_s*>(&uv));
   }
 
@@ -58,6 +70,7 @@ struct Listener::Handle {
   Loop& loop;
   Rate rate;
   TokenBucket bucket;
+  std::function<Duration()> hold;
   std::function<void(uv_stream_s*)> on_connection;
   std::unique_ptr<Timer> later;
 };
@@ -75,13 +88,13 @@ Result<std::unique_ptr<Listener>> Listener::open(Loop& loop, const Options& opti
   handle->uv.data = handle;
   PARLEY_ASSERT(uv_tcp_init_ex(loop.raw(), &handle->uv, address.ss_family) == 0);
   std::unique_ptr<Listener> listener(new Listener(handle));
-  if (options.sharing == Options::Sharing::reuse_port) {
-    uv_os_fd_t fd = -1;
-    const int on = 1;
-    if (uv_fileno(reinterpret_cast<uv_handle_t*>(&handle->uv), &fd) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
-      return fail(Errc::io, "SO_REUSEPORT on " + options.address);
-  }
+  uv_os_fd_t fd = -1;
+  PARLEY_ASSERT(uv_fileno(reinterpret_cast<uv_handle_t*>(&handle->uv), &fd) == 0);
+  bound_kernel_buffers(fd);
+  const int on = 1;
+  if (options.sharing == Options::Sharing::reuse_port &&
+      setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+    return fail(Errc::io, "SO_REUSEPORT on " + options.address);
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
   int status = uv_tcp_bind(&handle->uv, generic, 0);
   if (status == 0)

@@ -21,7 +21,9 @@ class Listener {
   struct Options {
     std::string address;           // "127.0.0.1:7100", "[::]:7100"; port 0: a free one
     enum class Sharing { exclusive, reuse_port } sharing = Sharing::exclusive;
-    Rate rate{1'000, 2'000};
+    Rate rate{10'000, 500};
+    // How long to let nobody in, asked before each; zero: come in.
+    std::function<Duration()> hold = [] { return Duration::zero(); };
   };
   // `on_connection` must accept (Connection::accept) exactly one connection.
   // config: no such address. io: it cannot be bound.

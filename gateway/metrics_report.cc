@@ -28,6 +28,9 @@ MetricsReport::MetricsReport(Metrics& metrics, const GatewayCounts& counts)
     lines_.push_back({metrics.counter(full, help, labels), &source, 0});
   };
   add(counts.accepted, "accepted", "Connections admitted");
+  add(counts.displaced, "displaced",
+      "Connections that had not asked to log in and made room for newer ones");
+  add(counts.handshakes, "handshakes", "Hellos");
   add(counts.handshakes_failed, "handshakes_failed", "Hellos that were not valid");
   add(counts.frames_in, "frames", "Frames", {{"way", "in"}});
   add(counts.frames_out, "frames", "Frames", {{"way", "out"}});

@@ -48,6 +48,7 @@ Session::Action Session::next(Instant now, std::string& out) {
 }
 
 Session::Action Session::shake_hands(std::string_view hello, Instant now, std::string& out) {
+  ++counts_.handshakes;
   auto accepted =
       accept_hello(hello, rules_.keys, rules_.transport, rules_.new_ephemeral(), now);
   if (!accepted) {

@@ -99,6 +99,10 @@ class Session {
   bool is_ready() const { return std::holds_alternative<Ready>(state_); }
   bool is_closing() const { return std::holds_alternative<Closing>(state_); }
   bool has_logged_in() const { return logged_in_; }
+  // Nothing has been asked of us yet, or it has been answered: no login, nothing under way.
+  bool is_silent() const {
+    return std::holds_alternative<Handshake>(state_) || std::holds_alternative<AwaitLogin>(state_);
+  }
   ConnectionId id() const { return id_; }
   std::uint64_t origin() const { return origin_; }
   std::size_t in_flight() const;

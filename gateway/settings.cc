@@ -30,7 +30,8 @@ void declare_admission(Config& config, GatewaySettings& s) {
   config.number("limits.connections_max", &a.connections_max, 1, slots_max,
                 "Connections in all; less if the file limit is lower");
   config.number("limits.pre_auth_max", &a.pre_auth_max, 0, slots_max,
-                "Connections that have not logged in; 0: no limit");
+                "Connections that have not logged in; above it the oldest that have not "
+                "asked to make room; 0: no limit");
   config.number("limits.pre_auth_bytes_max", &a.pre_auth_bytes_max, 0, 1ULL << 40,
                 "Memory of connections that have not logged in; 0: no limit");
   config.number("limits.per_origin_max", &a.per_origin_max, 0, slots_max,
@@ -39,6 +40,8 @@ void declare_admission(Config& config, GatewaySettings& s) {
                 "The same, not logged in; 0: no limit");
   declare_rate(config, "per_origin", a.per_origin_rate, "New connections of one address");
   declare_rate(config, "accepts", s.accepts, "New connections in all; above it they wait");
+  declare_rate(config, "handshakes", s.handshakes,
+               "Handshakes in all; above it new connections wait");
 }
 
 void declare_sessions(Config& config, GatewaySettings& s) {

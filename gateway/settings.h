@@ -24,7 +24,8 @@ struct GatewaySettings {
 
   AdmissionLimits admission;
   QueueLimits queue;
-  Rate accepts{1'000, 2'000};
+  Rate accepts{10'000, 500};
+  Rate handshakes{1'000, 2'000};
   Rate frames{20, 40};
   Rate messages{10, 30};    // per user
   Rate finds{30, 30, 60s};  // per user

@@ -386,12 +386,66 @@ TEST(GatewayBounds, MemoryBeforeLoginIsCountedAndGivenBack) {
     half.back()->send(part);
   }
   EXPECT_TRUE(eventually(5s, [&] {
-    SocketClient refused(live.port());
-    return refused.ended(100ms);
-  }));
+    expect_works(live, 5);
+    return half.front()->ended(100ms);
+  })) << "who came first and holds most gives way";
+  EXPECT_GE(counts(live).displaced, 1U);
   half.clear();
   ASSERT_TRUE(eventually(5s, [&] { return connections(live) == 0; }));
-  expect_works(live, 5);
+}
+
+TEST(GatewayBounds, NewcomersTakeThePlacesOfThoseWhoHaveLongSaidNothing) {
+  GatewaySettings settings = generous();
+  settings.admission.pre_auth_max = 5;
+  LiveGateway live(settings);
+  SocketClient asking(live.port());
+  ASSERT_TRUE(asking.shake_hands());
+  ASSERT_TRUE(asking.send(asking.channel().request(Verb::login_token, 9)));  // never answered
+  std::vector<std::unique_ptr<SocketClient>> silent;
+  for (int i = 0; i < 3; ++i) silent.push_back(std::make_unique<SocketClient>(live.port()));
+  silent.push_back(std::make_unique<SocketClient>(live.port()));
+  ASSERT_TRUE(silent.back()->shake_hands());
+  ASSERT_TRUE(eventually(5s, [&] { return connections(live) == 5; }));
+  SocketClient newcomer(live.port());
+  EXPECT_TRUE(newcomer.log_in(5));
+  EXPECT_TRUE(silent[0]->ended(1s));
+  EXPECT_FALSE(silent[1]->ended(50ms)) << "one place was enough";
+  EXPECT_EQ(counts(live).displaced, 1U);
+  std::vector<std::unique_ptr<SocketClient>> more;
+  for (int i = 0; i < 10; ++i) more.push_back(std::make_unique<SocketClient>(live.port()));
+  for (const auto& client : silent) EXPECT_TRUE(client->ended(1s));
+  EXPECT_FALSE(asking.ended(50ms)) << "whoever is being answered stays";
+  EXPECT_EQ(newcomer.ask(Verb::c2c_send, "and who is logged in")->body, "and who is logged in");
+}
+
+TEST(GatewayBounds, AnAddressThatIsOverItsLimitsDisplacesNobody) {
+  GatewaySettings settings = generous();
+  settings.admission.pre_auth_max = 5;
+  settings.admission.per_origin_rate = {1, 5};
+  LiveGateway live(settings);
+  std::vector<std::unique_ptr<SocketClient>> silent;
+  for (int i = 0; i < 5; ++i) silent.push_back(std::make_unique<SocketClient>(live.port()));
+  ASSERT_TRUE(eventually(5s, [&] { return connections(live) == 5; }));
+  SocketClient refused(live.port());
+  EXPECT_TRUE(refused.ended(1s));
+  EXPECT_EQ(counts(live).displaced, 0U);
+}
+
+TEST(GatewayBounds, HandshakesAboveTheRateMakeNewConnectionsWaitAndSilenceDoesNot) {
+  GatewaySettings settings = generous();
+  settings.handshakes = {50, 5};
+  LiveGateway live(settings);
+  std::vector<std::unique_ptr<SocketClient>> silent;
+  for (int i = 0; i < 200; ++i) silent.push_back(std::make_unique<SocketClient>(live.port()));
+  const Instant start = monotonic_now();
+  SocketClient first(live.port());
+  EXPECT_TRUE(first.shake_hands());
+  EXPECT_LT(monotonic_now() - start, 300ms);
+  for (int i = 0; i < 25; ++i) {
+    SocketClient client(live.port());
+    EXPECT_TRUE(client.shake_hands());
+  }
+  EXPECT_GE(monotonic_now() - start, 350ms);
 }
 
 TEST(GatewayBounds, ConnectionsAboveTheRateWait) {

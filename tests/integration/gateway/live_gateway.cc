@@ -58,6 +58,7 @@ GatewaySettings generous() {
   settings.admission.per_origin_pre_auth_max = 0;
   settings.admission.per_origin_rate = {};
   settings.accepts = {};
+  settings.handshakes = {};
   settings.frames = {};
   settings.messages = {};
   settings.finds = {};

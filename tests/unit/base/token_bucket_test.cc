@@ -27,6 +27,17 @@ TEST(TokenBucket, NeverGivesMoreThanBurstPlusRate) {
   EXPECT_GE(taken, 7U * 60U - 1U);
 }
 
+TEST(TokenBucket, ADebtIsPaidBeforeAnythingElseIsTaken) {
+  const Rate rate{10, 3};
+  TokenBucket bucket;
+  for (int i = 0; i < 8; ++i) bucket.charge(rate, start);
+  EXPECT_EQ(bucket.wait(rate, start), 600ms);
+  EXPECT_FALSE(bucket.take(rate, start + 599ms));
+  EXPECT_TRUE(bucket.take(rate, start + 600ms));
+  bucket.charge({}, start);
+  EXPECT_EQ(bucket.wait({}, start), 0ms);
+}
+
 TEST(TokenBucket, OfRateZeroHasNoLimit) {
   TokenBucket bucket;
   for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(bucket.take({}, start));

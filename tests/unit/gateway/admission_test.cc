@@ -33,6 +33,24 @@ TEST(Admission, ThoseBeforeLoginAreFewer) {
   EXPECT_EQ(admission.admit(9, start), std::nullopt);
 }
 
+TEST(Admission, WhoIsAdmittedAfterAllCountsLikeOthers) {
+  Admission admission(small_limits());
+  for (std::uint64_t origin = 1; origin <= 6; ++origin) admission.admit(origin, start);
+  EXPECT_EQ(admission.admit(9, start), Refusal::pre_auth);
+  admission.closed_before_login(1);
+  admission.admit_after_all(9);
+  EXPECT_EQ(admission.pre_auth(), 6U);
+  EXPECT_EQ(admission.admit(10, start), Refusal::pre_auth);
+}
+
+TEST(Admission, WhoIsOverALimitOfHisOwnIsToldThatAndNotThatAllPlacesAreTaken) {
+  Admission admission(small_limits());
+  for (int i = 0; i < 3; ++i) admission.admit(1, start);
+  for (std::uint64_t origin = 2; origin <= 4; ++origin) admission.admit(origin, start);
+  EXPECT_EQ(admission.admit(1, start), Refusal::origin_pre_auth);
+  EXPECT_EQ(admission.admit(9, start), Refusal::pre_auth);
+}
+
 TEST(Admission, MemoryBeforeLoginIsBounded) {
   Admission admission(small_limits());
   EXPECT_EQ(admission.admit(1, start), std::nullopt);
