@@ -1,8 +1,10 @@
 #include "tests/integration/gateway/socket_client.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,15 +12,35 @@
 
 namespace parley::test {
 
-SocketClient::SocketClient(std::uint16_t port, const Options& options)
-    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  if (options.receive_buffer != 0)
-    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+namespace {
+
+sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  PARLEY_ASSERT(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  address.sin_addr.s_addr = htonl(host);
+  return address;
+}
+
+}  // namespace
+
+SocketClient::SocketClient(std::uint16_t port, const Options& options)
+    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), channel_(options.server) {
+  PARLEY_ASSERT(fd_ >= 0);
+  if (options.receive_buffer != 0)
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+  const int on = 1;
+  const timeval limit{.tv_sec = 5, .tv_usec = 0};
+  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (options.source != 0) {
+    const sockaddr_in from = address_of(options.source, 0);
+    PARLEY_ASSERT(bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0);
+  }
+  const sockaddr_in to = address_of(INADDR_LOOPBACK, port);
+  if (connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) close(release());
+  const timeval none{};
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
 }
 
 SocketClient::~SocketClient() {
@@ -26,6 +48,14 @@ SocketClient::~SocketClient() {
 }
 
 int SocketClient::release() { return std::exchange(fd_, -1); }
+
+void SocketClient::half_close() { shutdown(fd_, SHUT_WR); }
+
+void SocketClient::reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close(release());
+}
 
 bool SocketClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -37,11 +67,15 @@ bool SocketClient::send(std::string_view bytes) {
 }
 
 bool SocketClient::read_some(Duration limit) {
+  if (fd_ < 0) return false;
   pollfd wait{fd_, POLLIN, 0};
   if (poll(&wait, 1, static_cast<int>(to_ms(limit))) <= 0) return false;
   std::string buffer(65'536, '\0');
   const ssize_t count = recv(fd_, buffer.data(), buffer.size(), 0);
-  if (count <= 0) return false;
+  if (count <= 0) {
+    close(release());
+    return false;
+  }
   channel_.feed({buffer.data(), static_cast<std::size_t>(count)});
   return true;
 }
@@ -57,14 +91,29 @@ std::optional<GotFrame> SocketClient::receive(Duration limit) {
 
 bool SocketClient::ended(Duration limit) {
   const Instant deadline = monotonic_now() + limit;
-  for (;;) {
+  while (fd_ >= 0) {
     pollfd wait{fd_, POLLIN, 0};
     const Duration left = deadline - monotonic_now();
     if (left <= Duration::zero() || poll(&wait, 1, static_cast<int>(to_ms(left)) + 1) <= 0)
       return false;
-    char byte = 0;
-    if (recv(fd_, &byte, 1, 0) <= 0) return true;
+    if (!take_some()) return true;
   }
+  return true;
+}
+
+// Of what is there; false: the connection has ended.
+bool SocketClient::take_some() {
+  char bytes[4'096];
+  const ssize_t count = recv(fd_, bytes, sizeof bytes, 0);
+  if (count <= 0) return false;
+  raw_.append(bytes, static_cast<std::size_t>(count));
+  return true;
+}
+
+std::string SocketClient::received_until_end(Duration limit) {
+  raw_.clear();
+  ended(limit);
+  return raw_;
 }
 
 bool SocketClient::shake_hands() {
