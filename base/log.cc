@@ -98,8 +98,8 @@ void start(std::string_view process, Level level) {
 }
 
 void stop() {
-  sink().logger.reset();
   sink().pool.reset();  // joins the writer after the queue is empty
+  sink().logger.reset();
 }
 
 void debug(std::string_view event, Fields fields) { write(Level::debug, event, fields); }
