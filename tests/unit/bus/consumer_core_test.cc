@@ -103,7 +103,7 @@ TEST_F(ConsumerTest, DeliversAgainInOrderWhatALostBrokerMayHaveTakenWithIt) {
   now += 1s;
   core.on_down(0, now);
   const auto sends = core.take_sends();
-  EXPECT_EQ(bodies(sends), (std::vector<std::string>{"1", "2"})) << "two seconds are kept";
+  ASSERT_EQ(bodies(sends), (std::vector<std::string>{"1", "2"})) << "two seconds are kept";
   for (const auto& send : sends) {
     EXPECT_EQ(send.broker, 1U);
     EXPECT_EQ(header_of(send).flags, flag_repeated);

@@ -150,14 +150,15 @@ std::optional<Got> RawPeer::register_as(const Registration& who) {
   return std::nullopt;
 }
 
-// A namesake that has just gone is noticed at the first attempt.
+// A namesake that has just gone is noticed at the first attempt; a crowd that has, soon.
 bool RawPeer::is_registered_as(const Registration& who) {
   const Instant deadline = monotonic_now() + std::chrono::seconds(5);
   while (monotonic_now() < deadline) {
     const auto answer = register_as(who);
     if (!answer) return false;
     if (answer->header.kind == EnvelopeKind::registered) return true;
-    if (answer->header.error != static_cast<std::uint16_t>(Errc::conflict)) return false;
+    const auto why = static_cast<Errc>(answer->header.error);
+    if (why != Errc::conflict && why != Errc::retry_later) return false;
     receive(100ms);
   }
   return false;
