@@ -28,12 +28,17 @@ class FakeBroker {
     while (!bound_) std::this_thread::yield();
   }
   ~FakeBroker() {
-    done_ = true;
-    thread_.join();
+    stop();
     std::filesystem::remove_all(directory_);
   }
   FakeBroker(const FakeBroker&) = delete;
   FakeBroker& operator=(const FakeBroker&) = delete;
+
+  // Ends its thread: what that has noted may be looked at.
+  void stop() {
+    done_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
 
   std::string endpoint() const { return "ipc://" + directory_ + "/broker"; }
 

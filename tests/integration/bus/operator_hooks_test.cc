@@ -15,8 +15,11 @@ constexpr std::uint64_t trace = 0xABCDEF;
 class AskingBroker {
  public:
   std::string endpoint() const { return broker_.endpoint(); }
-  // Filled before it says DRAIN.
-  wire::TraceAnswer answer;
+  // What it was told before it said DRAIN; that was the last it said.
+  const wire::TraceAnswer& answer() {
+    broker_.stop();
+    return answer_;
+  }
 
  private:
   std::vector<std::string> react(const Envelope& envelope) {
@@ -29,7 +32,7 @@ class AskingBroker {
       case EnvelopeKind::reply: return {query()};
       case EnvelopeKind::trace_answer:
         EXPECT_EQ(header.id.number, 5u);
-        EXPECT_TRUE(answer.ParseFromString(std::string(envelope.body)));
+        EXPECT_TRUE(answer_.ParseFromString(std::string(envelope.body)));
         return {encode({.kind = EnvelopeKind::drain}, {})};
       default: return {};
     }
@@ -60,6 +63,7 @@ class AskingBroker {
                   wanted.SerializeAsString());
   }
 
+  wire::TraceAnswer answer_;
   FakeBroker broker_{[this](const Envelope& envelope) { return react(envelope); }};
 };
 
@@ -91,13 +95,13 @@ TEST(OperatorHooks, WorkerTellsWhatItKnowsAndLeavesWhenItIsTold) {
       metrics);
   ASSERT_TRUE(run_until(loop, 10s, [&] { return drains > 0; }));
   EXPECT_EQ(drains, 1);
-  EXPECT_EQ(broker.answer.process(), "worker-1");
-  EXPECT_THAT(points(broker.answer), testing::ElementsAre("worker_received", "worker_replied"));
-  for (const auto& event : broker.answer.events()) {
+  EXPECT_EQ(broker.answer().process(), "worker-1");
+  EXPECT_THAT(points(broker.answer()), testing::ElementsAre("worker_received", "worker_replied"));
+  for (const auto& event : broker.answer().events()) {
     EXPECT_EQ(event.attempt(), 2u);
     EXPECT_EQ(event.user(), 9u);
   }
-  EXPECT_EQ(broker.answer.events(1).error(), static_cast<std::uint32_t>(Errc::not_found));
+  EXPECT_EQ(broker.answer().events(1).error(), static_cast<std::uint32_t>(Errc::not_found));
 }
 
 TEST(OperatorHooks, GatewayTellsWhatItKnowsAndLeavesWhenItIsTold) {
@@ -120,8 +124,9 @@ TEST(OperatorHooks, GatewayTellsWhatItKnowsAndLeavesWhenItIsTold) {
       metrics);
   ASSERT_TRUE(run_until(loop, 10s, [&] { return drains > 0; }));
   EXPECT_EQ(drains, 1);
-  EXPECT_EQ(broker.answer.process(), "gateway-1");
-  EXPECT_THAT(points(broker.answer), testing::ElementsAre("gateway_published", "gateway_replied"));
+  EXPECT_EQ(broker.answer().process(), "gateway-1");
+  EXPECT_THAT(points(broker.answer()),
+              testing::ElementsAre("gateway_published", "gateway_replied"));
 }
 
 }  // namespace
