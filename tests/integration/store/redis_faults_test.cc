@@ -46,6 +46,14 @@ TEST_F(RedisFaults, AKeyOfAnotherTypeIsAbsentAndEverythingReportedAgain) {
   EXPECT_TRUE(routes_->lookup(std::array{ben})->incomplete) << "until somebody refilled it";
 }
 
+TEST_F(RedisFaults, ARouteThatNobodyReportsAgainExpires) {
+  const auto seconds_left = [] { return std::stoi(servers().redis({"TTL", "parley:route:1"})); };
+  EXPECT_THAT(seconds_left(), testing::AllOf(testing::Gt(3'500), testing::Le(3'600)));
+  servers().redis({"EXPIRE", "parley:route:1", "10"});
+  EXPECT_TRUE(routes_->add(east, std::array{ada}));
+  EXPECT_GT(seconds_left(), 3'500) << "reporting it again prolongs it";
+}
+
 TEST_F(RedisFaults, AddingToAKeyOfAnotherTypeReplacesIt) {
   servers().redis({"SET", "parley:route:1", "nonsense"});
   EXPECT_TRUE(routes_->add(east, std::array{ben, ada}));
