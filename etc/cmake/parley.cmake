@@ -27,7 +27,8 @@ function(parley_process name)
 endfunction()
 
 # parley_test(NAME SRCS … DEPS … [LABEL unit|integration|e2e|fault] [SECONDS n]): a GoogleTest program,
-# one ctest each; it must end within SECONDS (60).
+# one ctest each; it must end within SECONDS (60), times PARLEY_TEST_SLOWNESS (tests/support/eventually.h).
+set(PARLEY_TEST_SLOWNESS 1 CACHE STRING "How much longer things may take in this build")
 function(parley_test name)
   cmake_parse_arguments(arg "" "LABEL;SECONDS" "SRCS;DEPS" ${ARGN})
   if(NOT arg_LABEL)
@@ -36,6 +37,7 @@ function(parley_test name)
   if(NOT arg_SECONDS)
     set(arg_SECONDS 60)
   endif()
+  math(EXPR arg_SECONDS "${arg_SECONDS} * ${PARLEY_TEST_SLOWNESS}")
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE parley_flags ${arg_DEPS} GTest::gmock)
   target_precompile_headers(${name} REUSE_FROM test_support)
@@ -43,5 +45,6 @@ function(parley_test name)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES
     LABELS ${arg_LABEL} TIMEOUT ${arg_SECONDS}
-    ENVIRONMENT "PARLEY_TEST_BIN=${CMAKE_BINARY_DIR}/bin;PARLEY_TEST_SOURCE=${CMAKE_SOURCE_DIR}")
+    ENVIRONMENT "PARLEY_TEST_BIN=${CMAKE_BINARY_DIR}/bin;PARLEY_TEST_SOURCE=${CMAKE_SOURCE_DIR};\
+PARLEY_TEST_SLOWNESS=${PARLEY_TEST_SLOWNESS}")
 endfunction()

@@ -9,6 +9,7 @@
 #include "cli/verify/workload.h"
 #include "proto/channel.h"
 #include "tests/fault/fault_cost.h"
+#include "tests/support/eventually.h"
 
 namespace parley::test {
 namespace {
@@ -111,9 +112,9 @@ FaultRun run_with_faults(const FaultRunOptions& options) {
   run.acks = all_acks(chat.history());
   run.fault_cost = acks_that_met_a_fault(chat.history());
   const double seconds = std::chrono::duration<double>(chat.ran()).count();
-  run.verdict = judge(chat.history(),
-                      {.acked = static_cast<std::size_t>(seconds * options.acked_per_second_min),
-                       .effective_faults = options.faults_min});
+  const double acked_min = seconds * options.acked_per_second_min / slowness();
+  run.verdict = judge(chat.history(), {.acked = static_cast<std::size_t>(acked_min),
+                                       .effective_faults = options.faults_min});
   report(run, chat);
   return run;
 }

@@ -176,7 +176,7 @@ TEST_F(Keys, ARemovedKeyEndsItsLivePeerWithinTwoSeconds) {
   const Instant removed = monotonic_now();
   revoke(gateway_keys);
   ASSERT_TRUE(turn(5s, [&] { return events["peer.revoked"] == 1; }));
-  EXPECT_LT(monotonic_now() - removed, 2s);
+  EXPECT_LT(monotonic_now() - removed, 2s * slowness());
   ASSERT_TRUE(turn(5s, [&] { return !gateway.publisher.healthy(); }));
   EXPECT_TRUE(stays_away([&] { return gateway.publisher.healthy(); }));
   EXPECT_TRUE(worker.consumer.healthy()) << "nobody else is concerned";

@@ -20,9 +20,9 @@
 
 namespace parley::test {
 
-// Turns the loop until `condition` holds or `limit` has passed; whether it holds.
+// Turns the loop until `condition` holds or `limit` (times slowness()) has passed; whether it holds.
 inline bool run_until(Loop& loop, Duration limit, const std::function<bool()>& condition) {
-  const Instant deadline = monotonic_now() + limit;
+  const Instant deadline = monotonic_now() + limit * slowness();
   Timer poll(loop, [&] {
     if (condition() || monotonic_now() > deadline) loop.stop();
   });
