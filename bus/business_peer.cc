@@ -142,7 +142,7 @@ void BusinessPeer::Impl::on_message(std::size_t broker, const EnvelopeHeader& he
     case EnvelopeKind::request: return on_request(broker, header, body);
     case EnvelopeKind::reply: return on_reply(header, body);
     case EnvelopeKind::not_registered:
-      asking.on_refused(header.id, loop.now());
+      asking.on_refused(broker, header.id, loop.now());
       return perform();
     case EnvelopeKind::deliver:
       deliveries.add();

@@ -127,7 +127,7 @@ void Publisher::Impl::on_message(std::size_t broker, const EnvelopeHeader& heade
   } else if (header.kind == EnvelopeKind::deliver) {
     handlers.on_delivery(header, body);
   } else if (header.kind == EnvelopeKind::not_registered) {
-    core.on_refused(header.id, loop.now());
+    core.on_refused(broker, header.id, loop.now());
     perform();
   } else if (header.kind == EnvelopeKind::drain) {
     if (handlers.on_drain) handlers.on_drain();

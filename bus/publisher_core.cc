@@ -108,10 +108,12 @@ void PublisherCore::move_if_free(SlabIndex lane, Instant now) {
   send_waiting(lane, now);
 }
 
-void PublisherCore::on_refused(const RequestId& id, Instant now) {
+void PublisherCore::on_refused(std::size_t broker, const RequestId& id, Instant now) {
   const SlabIndex at = id.boot == options_.boot ? pending_.find(id.number) : no_index;
   if (at == no_index || !pending_[at].sent) return;
   const SlabIndex lane = pending_[at].lane;
+  // It was asked again, and refuses the second copy, too.
+  if (lanes_[lane].broker != broker) return;
   pending_[at].sent = false;
   --lanes_[lane].sent;
   move_if_free(lane, now);

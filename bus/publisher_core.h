@@ -54,8 +54,8 @@ class PublisherCore {
   Result<std::uint64_t> publish(EnvelopeHeader header, std::string_view body, Instant now);
   // Whether a request waits for this reply; then it is answered and forgotten, else the reply is late.
   bool on_reply(const EnvelopeHeader& header, Instant now);
-  // A draining broker did not take the request.
-  void on_refused(const RequestId& id, Instant now);
+  // A draining broker did not take the request; of no meaning if it has gone to another one since.
+  void on_refused(std::size_t broker, const RequestId& id, Instant now);
 
   // `name`: hash of the broker's lasting name.
   void on_up(std::size_t broker, std::uint64_t name, Instant now);

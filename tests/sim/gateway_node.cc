@@ -109,7 +109,7 @@ void GatewayNode::on_message(std::size_t broker, const EnvelopeHeader& header,
   } else if (header.kind == EnvelopeKind::deliver) {
     on_delivery(broker, header, body);
   } else if (header.kind == EnvelopeKind::not_registered) {
-    core_->on_refused(header.id, universe().now());
+    core_->on_refused(broker, header.id, universe().now());
     perform();
   }
 }

@@ -146,11 +146,27 @@ TEST_F(PublisherTest, LeavesADrainingBrokerOnlyWhenItHasAnsweredWhatItTook) {
   const auto refused = publish(key);
   sent();
   core.on_leaving(0);
-  core.on_refused({us, life, refused}, now);
+  core.on_refused(0, {us, life, refused}, now);
   const auto later = publish(key);
   EXPECT_TRUE(sent().empty());
   EXPECT_TRUE(reply(taken));
   EXPECT_EQ(sent(), (std::map<std::size_t, Numbers>{{1, {refused, later}}}));
+}
+
+TEST_F(PublisherTest, AsksTheNextAgainAlthoughTheFormerRefusedBothCopies) {
+  up(0);
+  up(1);
+  const auto number = publish(key_of(0));
+  now += 5s;
+  core.on_tick(now);
+  EXPECT_EQ(sent()[0].size(), 2U);
+  core.on_leaving(0);
+  core.on_refused(0, {us, life, number}, now);
+  core.on_refused(0, {us, life, number}, now);
+  EXPECT_EQ(sent(), (std::map<std::size_t, Numbers>{{1, {number}}}));
+  now += 4s;
+  core.on_tick(now);
+  EXPECT_EQ(sent(), (std::map<std::size_t, Numbers>{{1, {number}}}));
 }
 
 TEST_F(PublisherTest, SendsNewKeysPastADrainingBroker) {
@@ -253,7 +269,8 @@ TEST(PublisherModel, LosesNothingAndKeepsOrderInRandomHistories) {
         state[b] = State::leaving;
         core.on_leaving(b);
         const std::size_t keep = inbox[b].size() / 2;
-        for (std::size_t i = keep; i < inbox[b].size(); ++i) core.on_refused(inbox[b][i].id, now);
+        for (std::size_t i = keep; i < inbox[b].size(); ++i)
+          core.on_refused(b, inbox[b][i].id, now);
         inbox[b].resize(keep);
       } else if (dice < 96) {
         go_down(b);
