@@ -206,12 +206,21 @@ bool read_any(const Json& json, std::variant<T...>& what) {
   return (read_as<T>(json, what) || ...);
 }
 
+// Far beyond any run, so that times and gauges can be subtracted without a thought.
+bool is_within_reason(std::int64_t number) { return number <= 1LL << 60 && number >= -(1LL << 60); }
+
+bool is_within_reason(const Event& event) {
+  const auto* gauge = std::get_if<Gauge>(&event.what);
+  return is_within_reason(event.at.time_since_epoch().count()) &&
+         (!gauge || (is_within_reason(gauge->value) && is_within_reason(gauge->limit)));
+}
+
 std::optional<Event> from_json(const std::string& line) try {
   const Json json = Json::parse(line);
   Event event;
   event.at = Instant{Duration{json.at("t").get<std::int64_t>()}};
   event.process = json.at("p").get<std::string>();
-  if (!read_any(json, event.what)) return std::nullopt;
+  if (!read_any(json, event.what) || !is_within_reason(event)) return std::nullopt;
   return event;
 } catch (const std::exception&) {  // nlohmann's and std::stoul's; the caller names the line
   return std::nullopt;

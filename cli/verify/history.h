@@ -218,7 +218,8 @@ class History {
 
   // io: the file cannot be written.
   Status save(const std::string& path) const;
-  // io: it cannot be read. bad_request: a line is not of this format ("line 7: …").
+  // io: it cannot be read. bad_request: a line is not of this format ("line 7: …"), or has
+  // a time or gauge beyond 2^60.
   static Result<History> load(const std::string& path);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "base/random.h"
@@ -54,6 +55,20 @@ TEST(History, LinesAreThoseOfTheModel) {
       text.substr(0, text.find('\n')),
       R"({"body":12638187200555641996,"c":2147483650,"cmid":"61616161616161616161616161616161",)"
       R"("f":"send","i":1,"op":1,"p":"1/1","sender":1,"t":1000000,"type":"invoke"})");
+  std::filesystem::remove(path);
+}
+
+TEST(History, RefusesTimesAndGaugesThatCannotBeSubtracted) {
+  const std::string path = fresh_path();
+  const std::string max = std::to_string(std::numeric_limits<std::int64_t>::max());
+  for (const std::string& line :
+       {R"({"t":)" + max + R"(,"p":"nemesis","type":"obs","f":"healed"})",
+        R"({"t":-)" + max + R"(,"p":"nemesis","type":"obs","f":"healed"})",
+        R"({"t":1,"p":"b","type":"obs","f":"gauge","name":"fds","value":)" + max +
+            R"(,"limit":0})"}) {
+    std::ofstream(path) << line << '\n';
+    EXPECT_EQ(History::load(path).error().detail, "line 1: " + line);
+  }
   std::filesystem::remove(path);
 }
 
