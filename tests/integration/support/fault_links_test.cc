@@ -181,7 +181,7 @@ TEST_F(FaultLinks, BothEndsOfAClientsLinkNoticeASilentDirectionAndHeal) {
       return alice()->last_state().phase != client::Phase::ready &&
              bob()->last_state().phase != client::Phase::ready;
     })) << "the clients notice nothing";
-    EXPECT_TRUE(alice()->run_until(noticed_within, [&] {
+    EXPECT_TRUE(eventually(noticed_within, [&] {
       return cluster().metric("gateway-1", "parley_gateway_sessions") == 0;
     })) << "the gateway notices nothing";
     EXPECT_GT(proxy().counters(link).of(way).held, held) << "nothing was held";
