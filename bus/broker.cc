@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "bus/registration.h"
 #include "proto/limits.h"
 #include "proto/verbs.h"
@@ -274,9 +275,18 @@ void Broker::lose(Peer& peer, PeerEvent::Kind why) {
 
 // -- who lives
 
-void Broker::on_unreachable(const PeerKey& key, Instant now) {
+void Broker::on_unreachable(const PeerKey& key, Instant now,
+                            std::span<const std::string> undelivered) {
   advance(now);
-  if (Peer* peer = peers_.find(key)) lose(*peer, PeerEvent::Kind::unreachable);
+  Peer* peer = peers_.find(key);
+  if (peer == nullptr) return;
+  for (const std::string& bytes : undelivered) {
+    const auto envelope = decode_envelope(bytes);
+    PARLEY_ASSERT(envelope.has_value());  // we wrote it
+    if (peer->worker && envelope->header.kind == EnvelopeKind::request)
+      dispatcher_.not_delivered(*peer, envelope->header.id);
+  }
+  lose(*peer, PeerEvent::Kind::unreachable);
 }
 
 void Broker::on_disconnect_hint(Instant now) {

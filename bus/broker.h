@@ -16,6 +16,7 @@
 
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,10 @@ class Broker {
   // One envelope from that address; `who` is what the transport knows of its sender. Malformed or
   // misplaced ones are dropped and counted.
   void on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now);
-  // A send to that address found nobody there: the peer is dead.
-  void on_unreachable(const PeerKey& peer, Instant now);
+  // A send to that address found nobody there: the peer is dead. `undelivered`: the envelopes that did not
+  // get there; a request among them has not been tried.
+  void on_unreachable(const PeerKey& peer, Instant now,
+                      std::span<const std::string> undelivered = {});
   // Some connection was lost, ZeroMQ does not say whose: pings everybody, so that sending to the
   // dead one fails at once instead of after dead_after.
   void on_disconnect_hint(Instant now);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -64,6 +65,10 @@ struct BrokerProcess::Impl {
   };
 
   using Mail = std::unordered_map<PeerKey, std::vector<std::string>>;
+  struct Returned {
+    PeerKey to;
+    std::vector<std::string> envelopes;
+  };
 
   Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in);
   Status check_tcp() const;
@@ -77,8 +82,8 @@ struct BrokerProcess::Impl {
   void on_keys_changed();
   void perform();
   void post(BrokerAction action);
-  std::vector<PeerKey> send_mail();
-  bool send(const PeerKey& to, const std::vector<std::string>& envelopes);
+  std::vector<Returned> send_mail();
+  std::size_t send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
   void drain();
@@ -274,10 +279,10 @@ void BrokerProcess::Impl::perform() {
   failpoint(Failpoint::broker_before_route);
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
     for (BrokerAction& action : actions) post(std::move(action));
-    const std::vector<PeerKey> gone = send_mail();
+    const std::vector<Returned> returned = send_mail();
     // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
-    if (!gone.empty()) read_backlog();
-    for (const PeerKey& peer : gone) broker.on_unreachable(peer, now());
+    if (!returned.empty()) read_backlog();
+    for (const auto& [to, envelopes] : returned) broker.on_unreachable(to, now(), envelopes);
   }
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
@@ -290,32 +295,40 @@ void BrokerProcess::Impl::post(BrokerAction action) {
   letters.second.push_back(std::move(action.bytes));
 }
 
-// Returns who is not there.
-std::vector<PeerKey> BrokerProcess::Impl::send_mail() {
-  std::vector<PeerKey> gone;
+// Returns what found nobody.
+std::vector<BrokerProcess::Impl::Returned> BrokerProcess::Impl::send_mail() {
+  std::vector<Returned> returned;
   for (Mail::value_type* letters : posted) {
-    if (!send(letters->first, letters->second)) gone.push_back(letters->first);
-    letters->second.clear();
+    std::vector<std::string>& envelopes = letters->second;
+    const std::size_t sent = send(letters->first, envelopes);
+    if (sent < envelopes.size()) {
+      const auto rest = envelopes.begin() + static_cast<std::ptrdiff_t>(sent);
+      returned.push_back({letters->first, {std::make_move_iterator(rest),
+                                           std::make_move_iterator(envelopes.end())}});
+    }
+    envelopes.clear();
   }
   posted.clear();
-  return gone;
+  return returned;
 }
 
-// False: nobody is there.
-bool BrokerProcess::Impl::send(const PeerKey& to, const std::vector<std::string>& envelopes) {
+// How many it has sent; less than all: nobody is there.
+std::size_t BrokerProcess::Impl::send(const PeerKey& to,
+                                      const std::vector<std::string>& envelopes) {
   ZmqSocket& socket = socket_of(to).for_sending();
   for (auto next = envelopes.begin(); next != envelopes.end();) {
     const auto first = next;
     next = pack(first, envelopes.end(), outgoing);
     const SendStatus status = socket.send_to(to.identity, outgoing);
-    if (status == SendStatus::unreachable) return false;
+    const auto sent = static_cast<std::size_t>(first - envelopes.begin());
+    if (status == SendStatus::unreachable) return sent;
     // Who has so much unread is stuck. He may register again; what he was to get is not half lost so.
     if (status == SendStatus::full) {
       unsent.add(static_cast<std::uint64_t>(envelopes.end() - first));
-      return false;
+      return sent;
     }
   }
-  return true;
+  return envelopes.size();
 }
 
 void BrokerProcess::Impl::read_backlog() {

@@ -63,6 +63,8 @@ class Dispatcher {
   void add_worker(Peer& worker);
   void drain_worker(Peer& worker);
   void remove_worker(Peer& worker, Departure departure);
+  // What was sent to that worker, who is about to be removed, did not get there: it was no attempt.
+  void not_delivered(const Peer& worker, const RequestId& id);
 
   // He is no longer registered, and asks again elsewhere what he still waits for: what no worker has
   // yet is forgotten, and what a worker has is given to no other.

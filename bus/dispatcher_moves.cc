@@ -149,6 +149,12 @@ void Dispatcher::drain_worker(Peer& peer) {
   }
 }
 
+void Dispatcher::not_delivered(const Peer& peer, const RequestId& id) {
+  const SlabIndex at = requests_.find(id);
+  if (at == no_index || requests_[at].place != Request::Place::outstanding) return;
+  if (lanes_[requests_[at].lane].worker == &peer) requests_[at].undelivered = true;
+}
+
 void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   WorkerState& worker = *peer.worker;
   for (Service* service : worker.services) std::erase(service->workers, &peer);
@@ -162,7 +168,7 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
     ++output_.counters.redelivered;
     ++request.service->redelivered;
     note(FlightPoint::broker_taken_back, moved[i]);
-    if (departure == Departure::goodbye)
+    if (std::exchange(request.undelivered, false) || departure == Departure::goodbye)
       --request.attempts;
     else
       ++request.deaths;

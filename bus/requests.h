@@ -44,6 +44,7 @@ struct Request {
   std::uint8_t attempts = 0;  // how often it was sent
   std::uint8_t deaths = 0;    // of workers that held it
   bool outlives_asker = false;  // an operator wants it, whoever asked
+  bool undelivered = false;     // outstanding, but it did not get to the worker
   SlabLinks in_place;
   SlabLinks in_lane;
 };

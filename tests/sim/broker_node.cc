@@ -168,13 +168,13 @@ void BrokerNode::perform() {
       if (box == mail.end()) box = mail.insert(mail.end(), {to, {}});
       box->second.push_back(std::move(bytes));
     }
-    std::vector<PeerKey> gone;
-    for (const auto& [to, envelopes] : mail)
-      if (send(to, envelopes) == SendResult::unreachable) gone.push_back(to);
-    if (!gone.empty())
+    std::erase_if(mail, [this](const auto& letters) {
+      return send(letters.first, letters.second) != SendResult::unreachable;
+    });
+    if (!mail.empty())
       for (Router& router : routers_) read(router, backlog_max);
-    for (const PeerKey& peer : gone) {
-      broker_->on_unreachable(peer, universe().now());
+    for (const auto& [peer, envelopes] : mail) {
+      broker_->on_unreachable(peer, universe().now(), envelopes);
       collect();
     }
   }

@@ -236,6 +236,22 @@ TEST(Poison, IsParkedAfterThreeDeathsAndAnsweredDefinitely) {
   EXPECT_EQ(bus.broker.held(), 0U);
 }
 
+// All workers left while the broker stood still, or died at once: it hears of each with the next send.
+TEST(Poison, IsNotWhatNoWorkerEverReceived) {
+  Pair bus;
+  bus.second();
+  bus.register_worker("w3");
+  bus.request(1, 9);
+  for (const std::string name : {"w1", "w2", "w3", "w1", "w2", "w3"})
+    bus.returned(BrokerHarness::worker_key(name));
+  EXPECT_TRUE(bus.verdicts().empty());
+  EXPECT_TRUE(bus.broker.parked().empty());
+  bus.register_worker("w1", {}, 2);
+  const auto received = bus.take(BrokerHarness::worker_key("w1", 2), EnvelopeKind::request);
+  ASSERT_EQ(received.size(), 1U);
+  EXPECT_EQ(received[0].header.attempt, 1);
+}
+
 TEST(Poison, CondemnsOnlyTheCulprit) {
   Pair bus;
   constexpr std::uint64_t culprit = 5;

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/broker.h"
@@ -97,6 +98,14 @@ class BrokerHarness {
   }
   void unreachable(const PeerKey& peer) {
     broker.on_unreachable(peer, now_);
+    collect();
+  }
+  // Nobody is there, and what was sent since the last take has not arrived.
+  void returned(const PeerKey& peer) {
+    std::vector<std::string> undelivered;
+    for (const Received& sent : std::exchange(boxes_[peer], {}))
+      undelivered.push_back(encode(sent.header, sent.body));
+    broker.on_unreachable(peer, now_, undelivered);
     collect();
   }
 
