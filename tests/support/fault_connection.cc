@@ -79,6 +79,7 @@ void FaultConnection::write(Way way, Instant now, LinkCounters::OfWay& counted) 
     }
     pipe.written(static_cast<std::size_t>(sent), now);
     counted.forwarded += static_cast<std::uint64_t>(sent);
+    ++counted.writes;
     if (pipe.conditions().slice == 0) continue;
     has_more_ |= !pipe.ready(now).empty();  // the next slice after a look at everybody else
     return;

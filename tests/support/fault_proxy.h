@@ -59,6 +59,7 @@ enum class ReleaseOrder { oldest_first, newest_first, shuffled };
 struct LinkCounters {
   struct OfWay {
     std::uint64_t forwarded = 0;  // bytes
+    std::uint64_t writes = 0;     // in which they were
     std::uint64_t held = 0;       // bytes that came while the way was held
     std::uint64_t waiting = 0;    // bytes, now
     std::uint64_t dropped = 0;    // bytes that were read and never sent on: a connection was cut

@@ -222,9 +222,21 @@ TEST_F(FaultLinks, NobodyWaitsForARedisThatIsSilentInOneDirection) {
 }
 
 TEST_F(FaultLinks, EverythingWorksInSlicesOfOneByte) {
-  for (const std::string link : {"clients/gateway-1", "gateway-1/broker-1", "worker-1/broker-1"})
+  const std::array links{"clients/gateway-1", "gateway-1/broker-1", "gateway-1/broker-2",
+                         "worker-1/broker-1", "worker-2/broker-2"};
+  std::vector<LinkCounters> before;
+  for (const std::string link : links) {
     proxy().set(link, both_ways, {.slice = 1});
+    before.push_back(proxy().counters(link));
+  }
   for (int i = 0; i < 10; ++i) expect_chat(std::to_string(i), soon);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const LinkCounters after = proxy().counters(links[i]);
+    for (const Way way : both_ways)
+      EXPECT_EQ(after.of(way).forwarded - before[i].of(way).forwarded,
+                after.of(way).writes - before[i].of(way).writes)
+          << links[i];
+  }
   bob().switch_off();
   const Status back = bob().come_back();
   EXPECT_TRUE(back) << back.error().detail;
