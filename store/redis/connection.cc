@@ -6,9 +6,29 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace parley {
 namespace {
+
+constexpr int list_max = 1'024;  // elements of one reply
+constexpr std::size_t unread_bytes_max = 16 << 20;
+
+// hiredis makes room for as many elements as a reply announces, be it a thousand million that never come.
+void* create_bounded_array(const redisReadTask* task, int elements) {
+  if (elements > list_max) return nullptr;
+  const auto* of_hiredis = static_cast<const redisReplyObjectFunctions*>(task->privdata);
+  return of_hiredis->createArray(task, elements);
+}
+
+void bound_replies(redisReader& reader) {
+  static redisReplyObjectFunctions bounded = [&] {
+    redisReplyObjectFunctions functions = *reader.fn;
+    functions.createArray = create_bounded_array;
+    return functions;
+  }();
+  reader.privdata = std::exchange(reader.fn, &bounded);
+}
 
 RedisReply converted(const redisReply& reply) {
   RedisReply out;
@@ -82,6 +102,7 @@ Status RedisConnection::ensure_open(Instant deadline) {
   context_.reset(std::visit([](const auto& address) { return connect(address); }, address_));
   if (context_ == nullptr) return fail(Errc::retry_later, "redis: no memory");
   if (context_->err != 0) return lost("connect");
+  bound_replies(*context_->reader);
   // Writable: connected, or refused, which the first write will say.
   return await(POLLOUT, deadline);
 }
@@ -99,7 +120,7 @@ Status RedisConnection::send(Instant deadline) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return lost(std::string("send: ") + std::strerror(errno));
     PARLEY_CHECK(await(POLLIN | POLLOUT, deadline));
-    if (redisBufferRead(context_.get()) != REDIS_OK) return lost("send");
+    PARLEY_CHECK(take_bytes("send"));
   }
   return {};
 }
@@ -111,8 +132,14 @@ Result<RedisReply> RedisConnection::receive(Instant deadline) {
     const std::unique_ptr<void, decltype(&freeReplyObject)> reply(raw, &freeReplyObject);
     if (reply != nullptr) return converted(*static_cast<const redisReply*>(raw));
     PARLEY_CHECK(await(POLLIN, deadline));
-    if (redisBufferRead(context_.get()) != REDIS_OK) return lost("receive");
+    PARLEY_CHECK(take_bytes("receive"));
   }
+}
+
+Status RedisConnection::take_bytes(const char* what) {
+  if (redisBufferRead(context_.get()) != REDIS_OK) return lost(what);
+  if (context_->reader->len > unread_bytes_max) return lost("too long a reply");
+  return {};
 }
 
 Status RedisConnection::await(short events, Instant deadline) {

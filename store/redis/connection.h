@@ -39,7 +39,8 @@ class RedisConnection {
   RedisConnection& operator=(const RedisConnection&) = delete;
 
   // One reply per command, in order. retry_later: no connection, or not all replies came by
-  // `deadline`; the connection is given up, since late replies would answer the wrong commands.
+  // `deadline`, or one has more than 1,024 elements or 16 MiB; the connection is given up, since
+  // late replies would answer the wrong commands.
   Result<std::vector<RedisReply>> call(std::span<const RedisCommand> commands, Instant deadline);
 
  private:
@@ -50,6 +51,7 @@ class RedisConnection {
   Status ensure_open(Instant deadline);
   Status send(Instant deadline);
   Result<RedisReply> receive(Instant deadline);
+  Status take_bytes(const char* what);
   Status await(short events, Instant deadline);
   tl::unexpected<Error> lost(const std::string& what);
 

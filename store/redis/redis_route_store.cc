@@ -75,6 +75,8 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
   std::vector<RedisCommand> garbage;
   for (std::size_t i = 0; i < users.size(); ++i) {
     auto& gateways = routes.gateways.emplace_back();
+    if (replies[i].list.size() > gateways_max)
+      return fail(Errc::retry_later, "redis: more members than were asked for");
     for (const std::string& member : replies[i].list) {
       if (const auto gateway = parse_gateway(member))
         gateways.push_back(*gateway);
@@ -125,7 +127,8 @@ Status RedisRouteStore::mark_refilled() {
   Replies replies;
   PARLEY_TRY(const auto spoilt,
              call_and_repair(std::array{RedisCommand{"SET", filled_key, "1"}}, &replies));
-  PARLEY_ASSERT(spoilt.empty());  // SET replaces a value of any type
+  // SET replaces a value of any type; whatever says otherwise is no Redis.
+  if (!spoilt.empty()) return fail(Errc::retry_later, "redis: SET was refused");
   return {};
 }
 
