@@ -1,5 +1,5 @@
-// A gateway's sessions and the table of who is logged in, joined as gateway.cc joins them: the input is a script of what
-// several clients, good and bad, the workers and the bus do, and of time. session_line.h says what must hold of
+// A gateway's sessions and the table of who is logged in, joined as gateway.cc joins them: the input is a script
+// of what several clients, good and bad, the workers and the bus do, and of time. session_line.h says what must hold of
 // each session; here is what must hold of them together:
 //
 //  - the table has exactly the sessions that were bound and are not over; a user has one of a class at most
