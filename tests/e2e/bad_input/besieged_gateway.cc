@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "client/address.h"
 #include "proto/c2c.pb.h"
+#include "proto/protobuf_log.h"
 
 namespace parley::test {
 namespace {
@@ -116,6 +117,7 @@ ClusterOptions BesiegedGateway::without_rates() {
 
 BesiegedGateway::BesiegedGateway(const ClusterOptions& options) : cluster_(options) {
   init_crypto();
+  silence_protobuf();
   if (!cluster_.ready()) return;
   port_ = port_of(cluster_.gateway());
   const PinnedKey pin = client::parse_pin(cluster_.pin()).value();

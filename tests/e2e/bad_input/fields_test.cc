@@ -1,18 +1,14 @@
 // Every field of every request, with everything that can be wrong with it (RELIABILITY §4.1, "fields"): the cases are
 // made from the schema, so a new verb or field is tried without anybody remembering it. What its absence and
 // its greatest value mean has to be said here, or the test fails.
-#include <fmt/format.h>
-
 #include <set>
 
-#include "base/random.h"
 #include "gateway/counts.h"
-#include "proto/c2c.pb.h"
 #include "proto/event.pb.h"
 #include "proto/limits.h"
-#include "proto/push.pb.h"
 #include "tests/e2e/bad_input/besieged_gateway.h"
 #include "tests/e2e/bad_input/business_desk.h"
+#include "tests/e2e/bad_input/good_bodies.h"
 #include "tests/e2e/bad_input/mutations.h"
 
 namespace parley::test {
@@ -77,8 +73,9 @@ class Fields : public BadClient {
     BadClient::TearDown();
   }
 
-  // A body that does what it should, made anew for each case; its sender is logged in where the verb wants it.
-  std::string good_body(Verb verb);
+  std::string good_body(Verb verb) {
+    return test::good_body(verb, alice(), bob(), verb == Verb::event_pull ? event_cursor() : 0);
+  }
   std::string ask(Verb verb, const std::string& body);
   std::string ask_as_business(Verb verb, const std::string& body);
   BusinessDesk& desk();
@@ -90,86 +87,6 @@ class Fields : public BadClient {
   std::optional<BusinessDesk> desk_;
   std::uint64_t event_cursor_ = 0;
 };
-
-std::string Fields::good_body(Verb verb) {
-  const auto device = [&](wire::Device& out) {
-    out.set_id(alice().device.value);
-    out.set_device_class(alice().device_class);
-  };
-  wire::RegisterRequest account;
-  wire::TokenRequest token;
-  wire::ResumeRequest resume;
-  wire::FindRequest find;
-  wire::ReceiptRequest receipt;
-  wire::PullRequest pull;
-  wire::HistoryRequest history;
-  wire::ConversationsRequest conversations;
-  wire::PublishRequest publish;
-  wire::SubscribeRequest subscribe;
-  wire::EventPullRequest events;
-  switch (verb) {
-    case Verb::login_register:
-      account.set_name(fmt::format("field-{:016x}", secure_random_id()));
-      account.set_password(BesiegedGateway::password);
-      account.set_nickname("nick");
-      return account.SerializeAsString();
-    case Verb::login_password:
-      return password_body(alice().name, BesiegedGateway::password, alice());
-    case Verb::login_token:
-      token.set_access_token(alice().access_token);
-      device(*token.mutable_device());
-      return token.SerializeAsString();
-    case Verb::login_resume:
-      resume.set_device_token(alice().device_token);
-      device(*resume.mutable_device());
-      return resume.SerializeAsString();
-    case Verb::login_logout:
-      return {};
-    case Verb::login_find:
-      find.add_names(bob().name);
-      find.add_users(bob().user.value);
-      return find.SerializeAsString();
-    case Verb::c2c_send:
-      return send_body("good");
-    case Verb::c2c_receipt:
-      receipt.set_received(1);
-      receipt.set_read(1);
-      return receipt.SerializeAsString();
-    case Verb::c2c_pull:
-      pull.set_from(1);
-      pull.set_to(2);
-      return pull.SerializeAsString();
-    case Verb::c2c_history:
-      history.set_before(2);
-      history.set_limit(2);
-      return history.SerializeAsString();
-    case Verb::c2c_conversations:
-      conversations.set_after(1);
-      conversations.set_limit(2);
-      return conversations.SerializeAsString();
-    case Verb::push_publish:
-      publish.set_publish_id(fmt::format("{:016x}", secure_random_id()));
-      publish.set_publisher("crm");
-      publish.set_keep(wire::KEEP_STORED);
-      publish.add_users(bob().user.value);
-      publish.set_body("good");
-      return publish.SerializeAsString();
-    case Verb::event_subscribe:
-      subscribe.add_kinds(wire::EVENT_KIND_MESSAGE);
-      return subscribe.SerializeAsString();
-    case Verb::event_pull:
-      events.set_cursor(event_cursor());
-      events.set_limit(2);
-      return events.SerializeAsString();
-    case Verb::event_unsubscribe:
-      return {};
-    case Verb::route_report:
-    case Verb::app_request:
-      break;
-  }
-  ADD_FAILURE() << "no good body";
-  return {};
-}
 
 std::string Fields::ask(Verb verb, const std::string& body) {
   const auto caller = verb_info(static_cast<std::uint16_t>(verb))->caller;
@@ -186,7 +103,7 @@ std::string Fields::ask(Verb verb, const std::string& body) {
 }
 
 BusinessDesk& Fields::desk() {
-  if (!desk_) desk_.emplace(gateway().cluster(), "crm");
+  if (!desk_) desk_.emplace(gateway().cluster(), business_name);
   return *desk_;
 }
 

@@ -47,6 +47,14 @@ SocketClient::~SocketClient() {
   if (fd_ >= 0) close(fd_);
 }
 
+SocketClient& SocketClient::operator=(SocketClient&& other) noexcept {
+  if (fd_ >= 0) close(fd_);
+  fd_ = other.release();
+  channel_ = std::move(other.channel_);
+  numbers_ = other.numbers_;
+  return *this;
+}
+
 int SocketClient::release() { return std::exchange(fd_, -1); }
 
 void SocketClient::half_close() { shutdown(fd_, SHUT_WR); }
@@ -117,7 +125,10 @@ std::string SocketClient::received_until_end(Duration limit) {
 }
 
 bool SocketClient::shake_hands() {
-  if (!send(channel_.hello())) return false;
+  return send(channel_.hello()) && shake_hands_without_hello();
+}
+
+bool SocketClient::shake_hands_without_hello() {
   while (!channel_.open())
     if (!read_some(5s)) return false;
   return true;

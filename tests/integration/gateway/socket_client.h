@@ -21,6 +21,7 @@ class SocketClient {
   ~SocketClient();
   SocketClient(SocketClient&& other) noexcept
       : fd_(other.release()), channel_(std::move(other.channel_)), numbers_(other.numbers_) {}
+  SocketClient& operator=(SocketClient&& other) noexcept;
   SocketClient(const SocketClient&) = delete;
   SocketClient& operator=(const SocketClient&) = delete;
 
@@ -39,6 +40,8 @@ class SocketClient {
   void reset();
   // Handshake; then login.password. Whether they succeeded.
   bool shake_hands();
+  // The rest of it, when the test has sent the hello.
+  bool shake_hands_without_hello();
   bool log_in(std::uint64_t user, std::uint64_t device = 1, unsigned device_class = 1,
               std::uint64_t generation = 1);
   // The answer to a request.
