@@ -216,7 +216,12 @@ bool is_within_reason(const Event& event) {
 }
 
 std::optional<Event> from_json(const std::string& line) try {
-  const Json json = Json::parse(line);
+  bool is_whole = true;  // no field is a fraction, and 1e300 is no number of ours
+  const Json json = Json::parse(line, [&](int, Json::parse_event_t, const Json& value) {
+    is_whole = is_whole && !value.is_number_float();
+    return true;
+  });
+  if (!is_whole) return std::nullopt;
   Event event;
   event.at = Instant{Duration{json.at("t").get<std::int64_t>()}};
   event.process = json.at("p").get<std::string>();
