@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/e2e/people.h"
+#include "tests/support/eventually.h"
 
 namespace parley::test {
 namespace {
@@ -94,7 +95,8 @@ TEST_F(OutageTest, RedisThatForgetsEverythingIsToldAgain) {
 TEST_F(OutageTest, WhatWasNotPushedIsSeenSoonAfterABrokerIsBack) {
   ASSERT_TRUE(alice()->send(bob().user(), "before", soon));
   expect_all_arrive({"before"});
-  bob()->run_until(2s, [] { return false; });  // he has looked at his list after the login
+  // He has looked at his list after the login.
+  bob()->run_until(2s * slowness(), [] { return false; });
   // While routes are incomplete everybody is told everything.
   cluster().redis({"SET", "parley:routes:filled", "1"});
   cluster().redis({"DEL", "parley:route:" + std::to_string(bob().user().value)});
