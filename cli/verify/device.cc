@@ -72,7 +72,11 @@ struct Device::Revenant final : client::Observer {
 };
 
 Device::Device(client::Network& network, const Server& server, Who who, History& history)
-    : network_(network), server_(server), who_(std::move(who)), history_(history) {}
+    : network_(network),
+      server_(server),
+      who_(std::move(who)),
+      history_(history),
+      pause_(network.loop(), [this] { fill_outbox(); }) {}
 
 Device::~Device() = default;
 
@@ -103,9 +107,14 @@ void Device::stop() {
   client_.reset();
 }
 
-void Device::write_to(UserId peer, std::size_t outbox) {
+void Device::write_to(UserId peer, Pace pace) {
   peer_ = peer;
-  while (open_.size() < outbox) send_next();
+  pace_ = pace;
+  fill_outbox();
+}
+
+void Device::fill_outbox() {
+  while (peer_ && open_.size() < pace_.outbox) send_next();
 }
 
 void Device::send_next() {
@@ -117,15 +126,23 @@ void Device::send_next() {
 }
 
 void Device::send(client::Outgoing message, Expects expects) {
-  const Open& open = open_[message.id] = {next_op(), message, expects};
+  const Instant now = monotonic_now();
+  const Open& open = open_[message.id] = {next_op(), message, expects, now};
   history_.add(
-      monotonic_now(), who_.process,
+      now, who_.process,
       SendInvoked{
           .op = open.op,
           .key = {.conversation = message.conversation, .sender = user(), .client_id = message.id},
           .body = body_hash(message.body)});
   const Status accepted = client_->send(std::move(message));
   if (!accepted) visible_errors_.push_back("send refused: " + accepted.error().detail);
+}
+
+std::optional<Instant> Device::waiting_since() const {
+  std::optional<Instant> oldest;
+  for (const auto& [id, open] : open_)
+    if (!oldest || open.sent_at < *oldest) oldest = open.sent_at;
+  return oldest;
 }
 
 void Device::repeat_first() {
@@ -160,7 +177,7 @@ void Device::on_send_result(const client::SendDone& done) {
       history_.add(now, who_.process,
                    SendFailed{.op = open.op, .error = std::string(name_of(error.code))});
   }
-  if (peer_) return send_next();
+  if (peer_) return pace_.pause > Duration{} ? pause_.once(pace_.pause) : send_next();
   if (!std::exchange(conflict_is_next_, false) || !first_) return;
   client::Outgoing other = *first_;
   other.body += ", or rather something else";

@@ -38,14 +38,21 @@ class Device final : private client::Observer {
   Status start();
   void stop();
   bool is_in_step() const { return synced_; }
+  bool is_connected() const { return is_ready_; }
   bool has_given_up() const { return given_up_; }
   UserId user() const { return client_->user(); }
   const std::string& process() const { return who_.process; }
 
+  struct Pace {
+    std::size_t outbox = 1;  // messages that are not acknowledged
+    Duration pause{};        // from an acknowledgement to the next message
+  };
   // Writes to `peer`, and the next message whenever one is acknowledged, until quiet().
-  void write_to(UserId peer, std::size_t outbox);
+  void write_to(UserId peer, Pace pace);
   void quiet() { peer_ = UserId{}; }
   std::size_t unanswered() const { return open_.size() + open_pages_.size(); }
+  // Since when its oldest message waits for an acknowledgement.
+  std::optional<Instant> waiting_since() const;
   // Sends its first acknowledged message again, and then another one under the same id.
   void repeat_first();
   // Asks for the log from `from` on until it has all of it.
@@ -66,6 +73,7 @@ class Device final : private client::Observer {
   // What a device that has been logged out tries with the token that it had.
   struct Revenant;
 
+  void fill_outbox();
   void send_next();
   enum class Expects : bool { ack, conflict };
   void send(client::Outgoing message, Expects expects);
@@ -88,6 +96,8 @@ class Device final : private client::Observer {
   std::unique_ptr<client::Client> client_;
   std::unique_ptr<Revenant> revenant_;
   UserId peer_;  // none: does not write
+  Pace pace_;
+  Timer pause_;
   bool synced_ = false;
   bool is_ready_ = false;
   bool given_up_ = false;
@@ -101,6 +111,7 @@ class Device final : private client::Observer {
     std::uint64_t op = 0;
     client::Outgoing message{};
     Expects expects = Expects::ack;
+    Instant sent_at{};
   };
   std::map<ClientMessageId, Open> open_;
   std::set<std::uint64_t> open_pages_;

@@ -8,9 +8,6 @@
 namespace parley::verify {
 namespace {
 
-// How long a fault may be felt: the longest pause, and the slowest recovery after it.
-constexpr Duration fault_window = 30s;
-
 // When a device was connected, as pairs of begin and end.
 using Times = std::vector<std::pair<Instant, Instant>>;
 
@@ -32,8 +29,8 @@ bool throughout(const Times& times, Instant from, Instant to) {
 }
 
 bool disturbed(const HistoryIndex& index, Instant from, Instant to) {
-  const auto fault = std::ranges::lower_bound(index.faults_at, from - fault_window);
-  return fault != index.faults_at.end() && *fault <= to;
+  const auto felt = std::ranges::lower_bound(index.felt, from, {}, &Times::value_type::second);
+  return felt != index.felt.end() && felt->first <= to;
 }
 
 Spread spread_of(std::vector<Duration> lengths) {

@@ -128,6 +128,7 @@ void fields(auto& a, Is<ReceiptSeen> auto& e) {
 }
 void fields(auto& a, Is<Fault> auto& e) {
   a("kind", e.kind), a("target", e.target), a("before", e.before), a("after", e.after);
+  a("felt_ms", e.felt_ms);
 }
 void fields(auto&, Is<Healed> auto&) {}
 void fields(auto&, Is<Quiesced> auto&) {}

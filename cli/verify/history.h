@@ -143,10 +143,16 @@ struct ReceiptSeen {
 // Something was broken, with the proof that it took hold: what was read before and after (a pid, a
 // start time). Equal values, or nothing afterwards, mean that it did not.
 struct Fault {
+  // How long after its beginning one is felt of which nobody knows better: the longest pause, and
+  // the slowest recovery after it.
+  static constexpr std::uint64_t felt_ms_most = 30'000;
+
   std::string kind;
   std::string target;
   std::int64_t before = 0;
   std::int64_t after = 0;
+  // So long after its beginning it may be felt: until it was mended, and what recovery may take.
+  std::optional<std::uint64_t> felt_ms = {};
   bool effective() const { return after != 0 && after != before; }
 };
 // No fault is injected any more.

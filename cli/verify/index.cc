@@ -130,6 +130,15 @@ void HistoryIndex::enter(const Event&, const Head& what) { heads[what.conversati
 void HistoryIndex::enter(const Event& event, const Fault& what) {
   faults.push_back(&what);
   faults_at.push_back(event.at);
+  enter_felt(event.at,
+             event.at + std::chrono::milliseconds(what.felt_ms.value_or(Fault::felt_ms_most)));
+}
+
+void HistoryIndex::enter_felt(Instant from, Instant to) {
+  if (felt.empty() || felt.back().second < from)
+    felt.emplace_back(from, to);
+  else
+    felt.back().second = std::max(felt.back().second, to);
 }
 
 void HistoryIndex::enter(const Event& event, const Healed&) { healed_at = event.at; }

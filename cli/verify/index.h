@@ -90,6 +90,8 @@ class HistoryIndex {
   std::set<std::pair<UserId, ConversationId>> lists;
   std::vector<const Fault*> faults;
   std::vector<Instant> faults_at;
+  // When faults may have been felt, in the order of their beginnings; those that touch are one.
+  std::vector<std::pair<Instant, Instant>> felt;
   // Answers to nothing that was asked: the recorder is wrong, so nothing may be concluded.
   std::size_t strays = 0;
   std::optional<Instant> healed_at;
@@ -132,6 +134,7 @@ class HistoryIndex {
 
   Attempt* attempt(std::uint64_t op);
   Pull* pull(std::uint64_t op);
+  void enter_felt(Instant from, Instant to);
   View& view(std::string_view device, UserId reader, ConversationId conversation);
 
   std::unordered_map<std::uint64_t, Pull*> open_pulls_;

@@ -103,18 +103,24 @@ std::int64_t slack_of(std::string_view gauge) {
 }
 
 void never_given_back(const HistoryIndex& index, Found& found) {
-  if (!index.quiesced) return;
   struct Span {
     std::int64_t first = 0;
     std::int64_t last = 0;
+    bool lives_to_the_end = false;  // who died meanwhile was never looked at without his clients
   };
   std::map<std::pair<std::string_view, std::string_view>, Span> spans;
-  for (const Event& event : index.history.events())
-    if (const auto* gauge = std::get_if<Gauge>(&event.what); gauge && slack_of(gauge->name) >= 0)
-      spans.try_emplace({event.process, gauge->name}, Span{gauge->value, 0}).first->second.last =
-          gauge->value;
+  bool quiesced = false;
+  for (const Event& event : index.history.events()) {
+    quiesced = quiesced || std::holds_alternative<Quiesced>(event.what);
+    const auto* gauge = std::get_if<Gauge>(&event.what);
+    if (!gauge || slack_of(gauge->name) < 0) continue;
+    Span& span = spans.try_emplace({event.process, gauge->name}, Span{gauge->value, 0}).first->second;
+    span.last = gauge->value;
+    span.lives_to_the_end = quiesced;
+  }
   for (const auto& [whose, span] : spans)
-    if (span.last > span.first + span.first / 10 + slack_of(whose.second))
+    if (span.lives_to_the_end &&
+        span.last > span.first + span.first / 10 + slack_of(whose.second))
       found.push_back(std::string(whose.first) + ": " + std::string(whose.second) + " were " +
                       std::to_string(span.first) + " before and are " + std::to_string(span.last) +
                       " after everybody has left");

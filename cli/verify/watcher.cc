@@ -57,14 +57,26 @@ bool is_ours(const std::string& process) {
          process.starts_with("broker-");
 }
 
+std::vector<std::pair<std::string, int>> processes_of(const std::string& data) {
+  std::vector<std::pair<std::string, int>> processes;
+  if (const auto file = read_up_file(data))
+    for (const UpFile::Process& process : file->processes)
+      if (process.pid > 0) processes.emplace_back(process.name, process.pid);
+  return processes;
+}
+
 }  // namespace
 
 Result<Watcher> Watcher::open(const std::string& data) {
   PARLEY_TRY(const UpFile file, read_up_file(data));
-  PARLEY_TRY(
-      Endpoints brokers,
-      load_bus_endpoints({.brokers = file.brokers, .key_file = {}, .tcp_without_keys = true}));
-  return Watcher(data, std::move(brokers));
+  return open(file.brokers, [data] { return processes_of(data); });
+}
+
+Result<Watcher> Watcher::open(const std::vector<std::string>& brokers, Processes processes) {
+  PARLEY_TRY(Endpoints endpoints, load_bus_endpoints({.brokers = brokers,
+                                                      .key_file = {},
+                                                      .tcp_without_keys = true}));
+  return Watcher(std::move(endpoints), std::move(processes));
 }
 
 void Watcher::look_at_brokers(History& history) const {
@@ -73,13 +85,11 @@ void Watcher::look_at_brokers(History& history) const {
 }
 
 void Watcher::look_at_processes(History& history) const {
-  const auto file = read_up_file(data_);
-  if (!file) return;
-  for (const UpFile::Process& process : file->processes) {
-    if (process.pid <= 0 || !is_ours(process.name)) continue;
-    const std::string life = process.name + ", process " + std::to_string(process.pid);
-    note(history, life, "rss_bytes", resident_bytes(process.pid));
-    note(history, life, "fds", open_files(process.pid));
+  for (const auto& [name, pid] : processes_()) {
+    if (!is_ours(name)) continue;
+    const std::string life = name + ", process " + std::to_string(pid);
+    note(history, life, "rss_bytes", resident_bytes(pid));
+    note(history, life, "fds", open_files(pid));
   }
 }
 

@@ -2,7 +2,9 @@
 // Brokers are asked in the caller's thread, which waits for each at most `answer_limit`.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/admin_client.h"
@@ -14,8 +16,13 @@ class Watcher {
  public:
   static constexpr Duration answer_limit = 200ms;
 
+  // Names and ids of the processes that run at the moment.
+  using Processes = std::function<std::vector<std::pair<std::string, int>>()>;
+
   // `data`: a directory of `parley up`. config: its brokers' endpoints cannot be used.
   static Result<Watcher> open(const std::string& data);
+  // Somebody else's processes; ZeroMQ endpoints of its brokers.
+  static Result<Watcher> open(const std::vector<std::string>& brokers, Processes processes);
 
   // Requests that brokers took, and how full the windows of their peers are. Who does not answer
   // just now (it may be dead on purpose) is left out.
@@ -26,11 +33,11 @@ class Watcher {
   void look_at_attempts(const std::vector<UserId>& users, History& history) const;
 
  private:
-  Watcher(std::string data, Endpoints brokers)
-      : data_(std::move(data)), brokers_(std::move(brokers)) {}
+  Watcher(Endpoints brokers, Processes processes)
+      : brokers_(std::move(brokers)), processes_(std::move(processes)) {}
 
-  std::string data_;
   Endpoints brokers_;
+  Processes processes_;
 };
 
 }  // namespace parley::verify

@@ -84,7 +84,7 @@ bool Workload::is_fresh() {
 bool Workload::run_until(const std::function<bool()>& condition) {
   const Instant begin = monotonic_now();
   for (std::size_t user = 0; user < people(); ++user)
-    writer(user).write_to(writer(user ^ 1).user(), options_.outbox);
+    writer(user).write_to(writer(user ^ 1).user(), {options_.outbox, options_.pause});
   const bool done = wait_until(run_limit, condition);
   ran_ += monotonic_now() - begin;
   return done;
@@ -120,15 +120,29 @@ Conversations Workload::conversations() const {
   return all;
 }
 
-// Without a database: the newest that any of a conversation's devices knows.
-Workload::Heads Workload::heads() {
-  if (database_) return database_->heads(conversations()).value_or(Heads{});
+Workload::Heads Workload::newest() const {
   Heads heads;
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     Seq& head = heads[conversation_of(i)];
     head = std::max(head, devices_[i]->last());
   }
   return heads;
+}
+
+// Without a database: what any of a conversation's devices knows.
+Workload::Heads Workload::heads() {
+  return database_ ? database_->heads(conversations()).value_or(Heads{}) : newest();
+}
+
+bool Workload::has_caught_up(Instant time, const Heads& then) const {
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    const Device& device = *devices_[i];
+    const auto oldest = device.waiting_since();
+    if (!device.is_connected() || (oldest && *oldest < time)) return false;
+    const auto head = then.find(conversation_of(i));
+    if (head != then.end() && device.last() < head->second) return false;
+  }
+  return true;
 }
 
 bool Workload::everybody_has(const Heads& heads) const {

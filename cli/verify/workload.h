@@ -23,6 +23,7 @@ struct WorkloadOptions {
   std::vector<Person> people;
   client::Account account = client::Account::create;
   std::size_t outbox = 2;  // messages that each writing device has not seen acknowledged
+  Duration pause{};        // of a writing device, from an acknowledgement to its next message
 };
 
 class Workload {
@@ -55,13 +56,18 @@ class Workload {
   std::vector<UserId> users() const;
   // What clients noticed, or nothing.
   std::vector<std::string> visible_errors() const;
+  using Heads = std::map<ConversationId, Seq>;
+  // The newest number of each conversation that any of its devices has.
+  Heads newest() const;
+  // Whether all are connected, everything that was sent before `time` is acknowledged, and everybody
+  // has what somebody had `then`.
+  bool has_caught_up(Instant time, const Heads& then) const;
   // The most that one device moved.
   std::size_t moves_max() const;
   // How long they have chatted.
   Duration ran() const { return ran_; }
 
  private:
-  using Heads = std::map<ConversationId, Seq>;
   Device& writer(std::size_t user) { return *devices_[2 * user]; }
   std::size_t people() const { return options_.people.size(); }
   bool wait_until(Duration limit, const std::function<bool()>& condition);

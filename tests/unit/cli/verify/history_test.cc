@@ -25,7 +25,7 @@ Planted one_of_each() {
   Planted p;
   p.ok(p.invoke({1, 'a'}), 1).failed(p.invoke({1, 'b'})).unknown(p.invoke({1, 'c'}));
   p.stream("2/1").push("2/1", {1, 'a'}, 1).pull("2/2", {1, 'a'}, 1).synced("2/2", 1);
-  p.acked_receipt(2, 1, 1).saw_receipt("1/1", 2, 1, 1).fault(1, 2).healed().quiesced();
+  p.acked_receipt(2, 1, 1).saw_receipt("1/1", 2, 1, 1).fault(1, 2, 500).healed().quiesced();
   p.login("2/1", 2).pushed("2/1", {1, 'a'}, 1).closed("2/1").logout("2/1").no_page(p.ask("3/1", 1));
   p.asked("2/2", 1, {.head = 1, .lines = {{{1, 'a'}, 1}}}).wants_receipt(2, 1, 1);
   p.gauge("broker-1", "bus_requests", 7, 9).attempted(3, 2);

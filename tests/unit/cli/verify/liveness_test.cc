@@ -124,6 +124,12 @@ TEST(L4Leak, IsNotWhatIsUsedWhilePeopleAreThere) {
   expect_valid(p);
 }
 
+TEST(L4Leak, IsNotWhatADeadProcessHadInItsTime) {
+  Planted p;
+  p.gauge("gateway-1, process 7", "fds", 20).sent(a, 1).gauge("gateway-1, process 7", "fds", 500);
+  expect_valid(p.quiesced().gauge("gateway-1, process 8", "fds", 20).dumped());
+}
+
 TEST(L4Leak, IsNotANumberWithoutABound) {
   Planted p;
   p.sent(a, 1).gauge("broker-1", "uptime", 1).gauge("broker-1", "uptime", 1'000'000).quiesced();

@@ -187,9 +187,14 @@ Planted& Planted::saw_receipt(std::string device, std::uint64_t user, std::uint6
                                             .read = Seq{read}});
 }
 
-Planted& Planted::fault(std::int64_t before, std::int64_t after) {
+Planted& Planted::fault(std::int64_t before, std::int64_t after,
+                        std::optional<std::uint64_t> felt_ms) {
   return add("nemesis",
-             Fault{.kind = "kill", .target = "worker", .before = before, .after = after});
+             Fault{.kind = "kill",
+                   .target = "worker",
+                   .before = before,
+                   .after = after,
+                   .felt_ms = felt_ms});
 }
 
 Planted& Planted::healed() { return add("nemesis", Healed{}); }

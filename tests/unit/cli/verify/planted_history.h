@@ -65,7 +65,8 @@ class Planted {
   Planted& acked_receipt(std::uint64_t user, std::uint64_t received, std::uint64_t read);
   Planted& saw_receipt(std::string device, std::uint64_t user, std::uint64_t received,
                        std::uint64_t read);
-  Planted& fault(std::int64_t before, std::int64_t after);
+  Planted& fault(std::int64_t before, std::int64_t after,
+                 std::optional<std::uint64_t> felt_ms = {});
   Planted& gauge(std::string process, std::string name, std::int64_t value, std::int64_t limit = 0);
   Planted& attempted(std::uint64_t request, std::uint64_t attempt);
   Planted& healed();

@@ -265,6 +265,19 @@ TEST(B12Lag, IsSeenLongAfterAFault) {
   EXPECT_TRUE(p.judged().has("B12"));
 }
 
+TEST(B12Lag, IsSeenSoonAfterAFaultOfWhichTheLengthIsKnown) {
+  Planted p;
+  p.fault(1, 2, 4'000).later(5s).stream("2/1").sent(a, 1).later(6s).push("2/1", a, 1).dumped();
+  EXPECT_TRUE(p.judged().has("B12"));
+}
+
+TEST(B12Lag, IsNotTheTimeOfALongFaultThatAShortOneFollowed) {
+  Planted p;
+  p.fault(1, 2, 20'000).later(1s).fault(2, 3, 1'000).later(5s).stream("2/1").sent(a, 1);
+  p.later(6s).push("2/1", a, 1).dumped();
+  expect_valid(p);
+}
+
 TEST(B12Lag, IsNotTheTimeOfADeviceThatWasAway) {
   Planted p;
   p.stream("2/1").closed("2/1").sent(a, 1).later(600s).stream("2/1").pull("2/1", a, 1).dumped();
