@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "cli/verify/workload.h"
 #include "proto/channel.h"
 #include "tests/fault/fault_cost.h"
 #include "tests/support/eventually.h"
@@ -51,6 +50,8 @@ void report(const FaultRun& run, const Workload& chat) {
                  fault.after);
 }
 
+}  // namespace
+
 verify::Server server_of(const Cluster& cluster) {
   const auto pin = client::parse_pin(cluster.pin());
   EXPECT_TRUE(pin);
@@ -63,14 +64,12 @@ verify::Server server_of(const Cluster& cluster) {
   return server;
 }
 
-WorkloadOptions people_of(const ChatOptions& chat) {
-  WorkloadOptions options{.people = {}, .outbox = chat.outbox};
+WorkloadOptions people_of(const ChatOptions& chat, Duration pause) {
+  WorkloadOptions options{.people = {}, .outbox = chat.outbox, .pause = pause};
   for (unsigned user = 0; user < 2 * chat.pairs; ++user)
     options.people.push_back({"user-" + std::to_string(user), "correct horse"});
   return options;
 }
-
-}  // namespace
 
 Duration fault_length() {
   const char* text = std::getenv("PARLEY_FAULT_SECONDS");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/verify/check.h"
+#include "cli/verify/workload.h"
 #include "perf/histogram.h"
 #include "tests/fault/nemesis.h"
 
@@ -46,6 +47,10 @@ FaultRun run_with_faults(const FaultRunOptions& options);
 
 // Nothing lost, doubled or out of order; no error that a person sees; everybody has everything.
 void expect_unnoticed(const FaultRun& run);
+
+// How clients reach it, and who they are.
+verify::Server server_of(const Cluster& cluster);
+WorkloadOptions people_of(const ChatOptions& chat, Duration pause = {});
 
 // Limits on single clients lifted, cheap password hashes: users who stand for many.
 ClusterOptions busy_cluster();

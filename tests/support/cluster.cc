@@ -430,6 +430,7 @@ void Cluster::revoke(const std::string& key_file) {
   });
 }
 std::string Cluster::database_url() const { return impl_->family->database_url(); }
+std::string Cluster::superuser_url() const { return impl_->family->superuser_url(); }
 
 Cluster::Rows Cluster::sql(const std::string& statement) {
   const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(

@@ -77,7 +77,8 @@ class Cluster {
   const std::vector<std::string>& gateways() const;
   const std::string& pin() const;
   const std::vector<std::string>& broker_endpoints() const;
-  std::string database_url() const;  // of the workers' role
+  std::string database_url() const;   // of the workers' role
+  std::string superuser_url() const;  // of the one that may do everything
 
   // -- with ClusterOptions::business. "tcp://127.0.0.1:40124 PUBLICKEY", one a broker.
   const std::vector<std::string>& business_endpoints() const;

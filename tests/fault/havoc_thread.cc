@@ -1,0 +1,127 @@
+#include "tests/fault/havoc_thread.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace parley::test {
+namespace {
+
+std::string seconds(Duration length) {
+  return fmt::format("{:.1f} s", std::chrono::duration<double>(length).count());
+}
+
+std::vector<FaultShape> shapes_of(const std::vector<ChaosKind>& kinds) {
+  std::vector<FaultShape> shapes;
+  for (const ChaosKind& kind : kinds) shapes.push_back(kind.shape);
+  return shapes;
+}
+
+}  // namespace
+
+HavocThread::HavocThread(Scene& scene, Recovery& recovery, Plan plan)
+    : scene_(scene), recovery_(recovery), plan_(std::move(plan)), began_at_(monotonic_now()) {
+  for (const ChaosKind& kind : plan_.kinds)
+    reports_.push_back({.kind = kind.shape.name, .target = kind.target});
+  thread_ = std::thread([this] {
+    run();
+    done_ = true;
+  });
+}
+
+HavocThread::~HavocThread() { thread_.join(); }
+
+void HavocThread::run() {
+  Schedule schedule(shapes_of(plan_.kinds), plan_.seed);
+  const Instant end = began_at_ + plan_.length;
+  for (Instant next = began_at_ + plan_.every; next < end;) {
+    pass(next - monotonic_now());
+    take(schedule.next());
+    next = std::max(next + plan_.every, monotonic_now());
+  }
+  pass(end - monotonic_now());
+}
+
+HavocThread::Running HavocThread::begin(const Strike& strike) {
+  const ChaosKind& kind = plan_.kinds[strike.kind];
+  Running running{.strike = strike, .at = monotonic_now()};
+  running.broken = kind.strike(scene_, strike.target);
+  running.broken_at = monotonic_now();
+  running.mend_at = running.broken_at + kind.hold;
+  return running;
+}
+
+void HavocThread::mend(Running& running) {
+  pass(running.mend_at - monotonic_now());
+  running.proof = running.broken.mend();
+  running.mended_at = monotonic_now();
+}
+
+void HavocThread::revive() {
+  std::vector<std::string> all = scene_.ours();
+  all.insert(all.begin(), {"postgres", "redis"});
+  for (const std::string& name : all)
+    if (!scene_.cluster.is_running(name)) {
+      fmt::print("         {} had ended by itself and is started again\n", name);
+      scene_.cluster.start(name);
+    }
+}
+
+std::optional<Duration> HavocThread::recovered_since(Instant since) {
+  // Those who are there first, then somebody who comes new.
+  if (!recovery_.await(since, recovery_limit)) return std::nullopt;
+  if (!scene_.visitors.log_in(recovery_limit)) return std::nullopt;
+  return monotonic_now() - since;
+}
+
+void HavocThread::take(const Step& step) {
+  Running first = begin(step.first);
+  const bool alone = !step.second;
+  std::optional<Duration> meanwhile = Duration{};
+  if (alone && kind_of(first).recovery == ChaosKind::Recovery::from_injection)
+    meanwhile = recovery_.await(first.broken_at, recovery_limit);
+  if (alone) {
+    mend(first);
+    revive();
+    const auto after = recovered_since(first.mended_at);
+    const bool both = meanwhile && after;
+    return report(first, both ? std::optional(std::max(*meanwhile, *after)) : std::nullopt, alone);
+  }
+  pass(std::chrono::duration_cast<Duration>(step.second_after * (first.mend_at - first.at)));
+  Running second = begin(*step.second);
+  Running& sooner = second.mend_at < first.mend_at ? second : first;
+  Running& later = &sooner == &first ? second : first;
+  mend(sooner);
+  mend(later);
+  revive();
+  const auto recovery = recovered_since(later.mended_at);
+  report(first, recovery, alone);
+  report(second, recovery, alone);
+}
+
+void HavocThread::report(const Running& running, std::optional<Duration> recovery, bool alone) {
+  const ChaosKind& kind = kind_of(running);
+  const Proof& proof = running.proof;
+  fmt::print("{:6.1f} s  {:22} {:28} {}; {}{}{}\n",
+             std::chrono::duration<double>(running.at - began_at_).count(), kind.shape.name,
+             running.broken.target, proof.words,
+             recovery ? "recovered in " + seconds(*recovery)
+                      : "NOT RECOVERED in " + seconds(recovery_limit),
+             alone ? "" : " (one of two)", proof.holds() ? "" : "; DID NOT TAKE HOLD");
+  std::fflush(stdout);
+  const Duration felt = running.mended_at - running.at + recovery_max(kind.target);
+  faults_.add(running.at, "nemesis",
+              Fault{.kind = kind.shape.name,
+                    .target = running.broken.target,
+                    .before = proof.before,
+                    .after = proof.holds() ? proof.after : proof.before,
+                    .felt_ms = static_cast<std::uint64_t>(to_ms(felt))});
+  KindReport& report = reports_[running.strike.kind];
+  ++report.times;
+  report.confirmed += proof.holds();
+  report.unrecovered += !recovery;
+  if (recovery) report.slowest = std::max(report.slowest, *recovery);
+}
+
+}  // namespace parley::test
