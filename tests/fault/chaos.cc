@@ -25,11 +25,13 @@ constexpr Duration pause_between_messages = 40ms;
 constexpr std::size_t acked_per_second_min = 100;
 constexpr Duration look_every = 5s;
 
-ClusterOptions cluster_of_chaos() {
+ClusterOptions cluster_of_chaos(std::uint64_t seed) {
   ClusterOptions options = busy_cluster();
   options.brokers = 2;
   options.workers = 3;
   options.gateways = 2;
+  options.links = Links::proxied;
+  options.links_seed = seed;
   options.business = true;  // brokers then have a list of keys that can be spoilt
   for (auto* environment : {&options.broker_environment, &options.worker_environment,
                             &options.gateway_environment})
@@ -251,7 +253,7 @@ ChaosOutcome run_chaos(const ChaosOptions& options) {
   init_crypto();
   std::vector<ChaosKind> kinds = choose(options.only);
   if (kinds.empty()) return {.why = {"nothing to break"}};
-  const ClusterOptions shape = cluster_of_chaos();
+  const ClusterOptions shape = cluster_of_chaos(options.seed);
   Cluster cluster(shape);
   if (!cluster.ready() || !cluster.wait_ready()) return {.why = {"the cluster does not come up"}};
   cluster.announce("broker.key_list_refused");

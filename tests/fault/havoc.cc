@@ -28,7 +28,8 @@ std::vector<std::string> Scene::ours() const {
 
 std::vector<ChaosKind> all_kinds() {
   std::vector<ChaosKind> all;
-  for (const auto kinds : {process_kinds, database_kinds, cache_kinds, client_kinds, host_kinds})
+  for (const auto kinds : {process_kinds, database_kinds, cache_kinds, client_kinds, host_kinds,
+                           network_kinds})
     for (ChaosKind& kind : kinds()) all.push_back(std::move(kind));
   return all;
 }

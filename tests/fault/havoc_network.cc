@@ -1,0 +1,197 @@
+// Every kind of link between the processes: silent, flapping, slow, in slices, cut; and the answer to a
+// commit lost on its way.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/fault/havoc.h"
+
+namespace parley::test {
+namespace {
+
+// The links of "gateway-1/broker-2" and its like, by the number of a strike's target.
+using LinkName = std::string (*)(unsigned target);
+
+std::string gateway_broker(unsigned i) { return Scene::gateway(i / 2) + "/" + Scene::broker(i % 2); }
+std::string worker_broker(unsigned i) { return Scene::worker(i / 2) + "/" + Scene::broker(i % 2); }
+std::string worker_postgres(unsigned i) { return Scene::worker(i) + "/postgres"; }
+std::string worker_redis(unsigned i) { return Scene::worker(i) + "/redis"; }
+std::string clients_gateway(unsigned i) { return "clients/" + Scene::gateway(i); }
+
+std::int64_t held(Scene& scene, const std::string& link) {
+  std::uint64_t bytes = 0;
+  for (const LinkCounters::OfWay& way : scene.cluster.proxy().counters(link).ways)
+    bytes += way.held;
+  return static_cast<std::int64_t>(bytes);
+}
+
+std::int64_t cuts(Scene& scene, const std::string& link) {
+  return static_cast<std::int64_t>(scene.cluster.proxy().counters(link).cut);
+}
+
+Broken silence(Scene& scene, const std::string& link, Ways ways, const std::string& which_way) {
+  const std::int64_t before = held(scene, link);
+  scene.cluster.proxy().blackhole(link, ways);
+  return {link + which_way, [=, &scene] {
+            const std::int64_t after = held(scene, link);
+            scene.cluster.proxy().heal(link);
+            return grown(before, after, "bytes held");
+          }};
+}
+
+Broken silence_both(Scene& scene, const std::string& link) {
+  return silence(scene, link, both_ways, ", both ways");
+}
+
+Broken silence_one(Scene& scene, const std::string& link) {
+  if (scene.random.below(2) == 0) return silence(scene, link, only_to_server, ", to the server");
+  return silence(scene, link, only_to_client, ", to the client");
+}
+
+// Half a second there, half a second not.
+Broken flap(Scene& scene, const std::string& link) {
+  const std::int64_t before = held(scene, link);
+  for (int i = 0; i < 6; ++i) {
+    scene.cluster.proxy().blackhole(link, both_ways);
+    pass(500ms);
+    scene.cluster.proxy().heal(link);
+    pass(500ms);
+  }
+  return {link,
+          [=, &scene] { return grown(before, held(scene, link), "bytes held, 6 times silent"); }};
+}
+
+Broken cut(Scene& scene, const std::string& link) {
+  const std::int64_t before = cuts(scene, link);
+  scene.cluster.proxy().cut(link, scene.random.below(2) == 0 ? Cut::rst : Cut::fin);
+  return {link, [=, &scene] { return grown(before, cuts(scene, link), "connections cut"); }};
+}
+
+// With the way it is now, both ways. Slowness is proved by what came through all the same.
+Broken change(Scene& scene, const std::string& link, const Conditions& conditions,
+              const std::string& words) {
+  const auto count = [&scene, link](auto what) {
+    std::uint64_t sum = 0;
+    for (const LinkCounters::OfWay& way : scene.cluster.proxy().counters(link).ways)
+      sum += way.*what;
+    return sum;
+  };
+  const std::uint64_t writes = count(&LinkCounters::OfWay::writes);
+  const std::uint64_t bytes = count(&LinkCounters::OfWay::forwarded);
+  scene.cluster.proxy().set(link, both_ways, conditions);
+  return {link, [=, &scene]() -> Proof {
+            const std::uint64_t more_writes = count(&LinkCounters::OfWay::writes) - writes;
+            const std::uint64_t more_bytes = count(&LinkCounters::OfWay::forwarded) - bytes;
+            scene.cluster.proxy().heal(link);
+            return {.before = 0,
+                    .after = static_cast<std::int64_t>(more_bytes),
+                    .words = fmt::format("{}: {} bytes in {} writes", words, more_bytes,
+                                         more_writes)};
+          }};
+}
+
+Broken delay(Scene& scene, const std::string& link) {
+  return change(scene, link, {.delay = 100ms, .jitter = 200ms}, "200 ms ± 100 ms late");
+}
+
+Broken slice(Scene& scene, const std::string& link) {
+  return change(scene, link, {.slice = 1}, "a byte at a time");
+}
+
+Broken throttle(Scene& scene, const std::string& link) {
+  return change(scene, link, {.bytes_per_second = 8'000}, "64 kbit/s");
+}
+
+// A gateway's and a worker's links fall silent one after the other, and come back in another order.
+Broken swizzle(Scene& scene, unsigned which) {
+  std::vector<std::string> links = scene.cluster.proxy().links(Scene::gateway(which % 2) + "/");
+  for (const std::string& link : scene.cluster.proxy().links(Scene::worker(which) + "/broker"))
+    links.push_back(link);
+  std::int64_t before = 0;
+  for (const std::string& link : links) before += held(scene, link);
+  for (const std::string& link : links) {
+    scene.cluster.proxy().blackhole(link, both_ways);
+    pass(300ms);
+  }
+  for (std::size_t i = links.size() - 1; i > 0; --i)
+    std::swap(links[i], links[scene.random.below(i + 1)]);
+  return {fmt::format("{}", fmt::join(links, ", ")), [=, &scene] {
+            std::int64_t after = 0;
+            for (const std::string& link : links) {
+              after += held(scene, link);
+              scene.cluster.proxy().heal(link);
+              pass(300ms);
+            }
+            return grown(before, after, "bytes held");
+          }};
+}
+
+Broken lose_answers(Scene& scene, unsigned which) {
+  const std::string link = worker_postgres(which);
+  const auto matched = [&scene, link] {
+    return static_cast<std::int64_t>(scene.cluster.proxy().counters(link).matched);
+  };
+  const std::int64_t before = matched();
+  scene.cluster.proxy().lose_commit_reply(link, 5);
+  return {link, [=, &scene] {
+            const std::int64_t after = matched();
+            scene.cluster.proxy().heal(link);
+            return grown(before, after, "answers to commits lost");
+          }};
+}
+
+struct LinkKind {
+  const char* name;
+  std::vector<Part> takes;
+  unsigned count;
+  LinkName link;
+};
+
+std::vector<LinkKind> link_kinds() {
+  using enum Part;
+  return {{"gateway-broker", {gateway, broker}, 4, gateway_broker},
+          {"worker-broker", {worker, broker}, 6, worker_broker},
+          {"worker-postgres", {worker, database}, 3, worker_postgres},
+          {"worker-redis", {cache}, 3, worker_redis},
+          {"clients-gateway", {gateway, client}, 2, clients_gateway}};
+}
+
+struct Ill {
+  const char* name;
+  Broken (*strike)(Scene&, const std::string& link);
+  Duration hold;
+  Duration target;
+};
+
+}  // namespace
+
+std::vector<ChaosKind> network_kinds() {
+  using enum ChaosKind::Recovery;
+  using enum Part;
+  const Ill ills[] = {{"silent", silence_both, 5s, 3s}, {"one-way", silence_one, 5s, 3s},
+                      {"flapping", flap, 0s, 3s},       {"cut", cut, 0s, 3s},
+                      {"late", delay, 4s, 3s},          {"sliced", slice, 3s, 3s},
+                      {"narrow", throttle, 3s, 3s}};
+  std::vector<ChaosKind> kinds;
+  for (const LinkKind& link : link_kinds())
+    for (const Ill& ill : ills)
+      kinds.push_back({.shape = {fmt::format("{}-{}", link.name, ill.name), link.takes, link.count},
+                       .hold = ill.hold,
+                       .recovery = from_mending,
+                       .target = ill.target,
+                       .strike = [strike = ill.strike, name = link.link](
+                                     Scene& s, unsigned i) { return strike(s, name(i)); }});
+  kinds.push_back({.shape = {"links-swizzled", {gateway, worker, broker}, 3},
+                   .hold = 1s,
+                   .recovery = from_mending,
+                   .target = 5s,
+                   .strike = swizzle});
+  kinds.push_back({.shape = {"commit-answer-lost", {worker, database}, 3, 3},
+                   .hold = 2s,
+                   .recovery = from_injection,
+                   .target = 3s,
+                   .strike = lose_answers});
+  return kinds;
+}
+
+}  // namespace parley::test
