@@ -114,7 +114,8 @@ void never_given_back(const HistoryIndex& index, Found& found) {
     quiesced = quiesced || std::holds_alternative<Quiesced>(event.what);
     const auto* gauge = std::get_if<Gauge>(&event.what);
     if (!gauge || slack_of(gauge->name) < 0) continue;
-    Span& span = spans.try_emplace({event.process, gauge->name}, Span{gauge->value, 0}).first->second;
+    Span& span =
+        spans.try_emplace({event.process, gauge->name}, Span{gauge->value, 0}).first->second;
     span.last = gauge->value;
     span.lives_to_the_end = quiesced;
   }

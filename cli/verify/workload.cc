@@ -134,11 +134,20 @@ Workload::Heads Workload::heads() {
   return database_ ? database_->heads(conversations()).value_or(Heads{}) : newest();
 }
 
+std::optional<Instant> Workload::waiting_since() const {
+  std::optional<Instant> oldest;
+  for (const auto& device : devices_)
+    if (const auto since = device->waiting_since(); since && (!oldest || *since < *oldest))
+      oldest = since;
+  return oldest;
+}
+
 bool Workload::has_caught_up(Instant time, const Heads& then) const {
+  const auto oldest = waiting_since();
+  if (oldest && *oldest < time) return false;
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     const Device& device = *devices_[i];
-    const auto oldest = device.waiting_since();
-    if (!device.is_connected() || (oldest && *oldest < time)) return false;
+    if (!device.is_connected()) return false;
     const auto head = then.find(conversation_of(i));
     if (head != then.end() && device.last() < head->second) return false;
   }

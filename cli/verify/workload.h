@@ -59,6 +59,8 @@ class Workload {
   using Heads = std::map<ConversationId, Seq>;
   // The newest number of each conversation that any of its devices has.
   Heads newest() const;
+  // Since when the oldest message of all waits for an acknowledgement.
+  std::optional<Instant> waiting_since() const;
   // Whether all are connected, everything that was sent before `time` is acknowledged, and everybody
   // has what somebody had `then`.
   bool has_caught_up(Instant time, const Heads& then) const;

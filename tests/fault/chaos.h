@@ -12,8 +12,8 @@
 namespace parley::test {
 
 struct ChaosOptions {
-  Duration length = 40s;
-  Duration every = 3s;
+  Duration length = 600s;
+  Duration every = 5s;
   std::uint64_t seed = 1;
   std::vector<std::string> only = {};  // kinds; none: all that this machine can do
 };

@@ -53,8 +53,8 @@ struct Scene {
 struct ChaosKind {
   FaultShape shape;
   Duration hold;  // from breaking to mending
-  // From when on (and no later than the target) everything must work again. injection: others take
-  // over, so nobody waits for the mending; measured from both.
+  // from_mending: no later than the target after it everything works again. from_injection: that, and
+  // others take over, so nobody ever waits longer than the target.
   enum class Recovery { from_injection, from_mending };
   Recovery recovery;
   Duration target;

@@ -89,7 +89,8 @@ Broken roll(Scene& scene) {
 rlim_t files_in_use(std::int64_t pid) {
   rlim_t end = 0;
   std::error_code gone;
-  for (const auto& file : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", pid), gone))
+  const std::filesystem::directory_iterator files(fmt::format("/proc/{}/fd", pid), gone);
+  for (const auto& file : files)
     end = std::max<rlim_t>(end, std::stoul(file.path().filename().string()) + 1);
   return end;
 }
@@ -104,7 +105,6 @@ int turned_away(const std::string& address) {
 
 // The limit is where its files end, and connections take what is free below.
 Broken use_up_files(Scene& scene, unsigned which) {
-  constexpr std::size_t ample = 100;
   const std::string name = Scene::gateway(which);
   const std::string address = scene.cluster.gateway(which);
   const auto pid = static_cast<pid_t>(scene.cluster.pid(name));
@@ -114,7 +114,7 @@ Broken use_up_files(Scene& scene, unsigned which) {
   const rlimit now{.rlim_cur = files_in_use(pid), .rlim_max = former.rlim_max};
   prlimit(pid, RLIMIT_NOFILE, &now, nullptr);
   const auto crowd = std::make_shared<std::optional<Crowd>>();
-  crowd->emplace(address, ample);
+  crowd->emplace(address, now.rlim_cur);
   const int during = turned_away(address);
   return {name, [=]() -> Proof {
             prlimit(pid, RLIMIT_NOFILE, &former, nullptr);

@@ -47,8 +47,7 @@ HavocThread::Running HavocThread::begin(const Strike& strike) {
   const ChaosKind& kind = plan_.kinds[strike.kind];
   Running running{.strike = strike, .at = monotonic_now()};
   running.broken = kind.strike(scene_, strike.target);
-  running.broken_at = monotonic_now();
-  running.mend_at = running.broken_at + kind.hold;
+  running.mend_at = monotonic_now() + kind.hold;
   return running;
 }
 
@@ -76,18 +75,26 @@ std::optional<Duration> HavocThread::recovered_since(Instant since) {
 }
 
 void HavocThread::take(const Step& step) {
+  if (step.second)
+    take_two(step);
+  else
+    take_one(step.first);
+}
+
+void HavocThread::take_one(const Strike& strike) {
+  recovery_.watch();
+  Running running = begin(strike);
+  mend(running);
+  const Duration meanwhile = recovery_.longest_wait();
+  revive();
+  auto recovery = recovered_since(running.mended_at);
+  if (recovery && kind_of(running).recovery == ChaosKind::Recovery::from_injection)
+    recovery = std::max(*recovery, meanwhile);
+  report(running, recovery, "");
+}
+
+void HavocThread::take_two(const Step& step) {
   Running first = begin(step.first);
-  const bool alone = !step.second;
-  std::optional<Duration> meanwhile = Duration{};
-  if (alone && kind_of(first).recovery == ChaosKind::Recovery::from_injection)
-    meanwhile = recovery_.await(first.broken_at, recovery_limit);
-  if (alone) {
-    mend(first);
-    revive();
-    const auto after = recovered_since(first.mended_at);
-    const bool both = meanwhile && after;
-    return report(first, both ? std::optional(std::max(*meanwhile, *after)) : std::nullopt, alone);
-  }
   pass(std::chrono::duration_cast<Duration>(step.second_after * (first.mend_at - first.at)));
   Running second = begin(*step.second);
   Running& sooner = second.mend_at < first.mend_at ? second : first;
@@ -96,11 +103,12 @@ void HavocThread::take(const Step& step) {
   mend(later);
   revive();
   const auto recovery = recovered_since(later.mended_at);
-  report(first, recovery, alone);
-  report(second, recovery, alone);
+  report(first, recovery, " (one of two)");
+  report(second, recovery, " (one of two)");
 }
 
-void HavocThread::report(const Running& running, std::optional<Duration> recovery, bool alone) {
+void HavocThread::report(const Running& running, std::optional<Duration> recovery,
+                         const char* remark) {
   const ChaosKind& kind = kind_of(running);
   const Proof& proof = running.proof;
   fmt::print("{:6.1f} s  {:22} {:28} {}; {}{}{}\n",
@@ -108,7 +116,7 @@ void HavocThread::report(const Running& running, std::optional<Duration> recover
              running.broken.target, proof.words,
              recovery ? "recovered in " + seconds(*recovery)
                       : "NOT RECOVERED in " + seconds(recovery_limit),
-             alone ? "" : " (one of two)", proof.holds() ? "" : "; DID NOT TAKE HOLD");
+             remark, proof.holds() ? "" : "; DID NOT TAKE HOLD");
   std::fflush(stdout);
   const Duration felt = running.mended_at - running.at + recovery_max(kind.target);
   faults_.add(running.at, "nemesis",

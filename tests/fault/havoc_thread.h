@@ -49,20 +49,21 @@ class HavocThread {
     Strike strike;
     Instant at;
     Broken broken = {};
-    Instant broken_at = {};  // when the strike was done
     Instant mend_at = {};
     Proof proof = {};
     Instant mended_at = {};
   };
   void run();
   void take(const Step& step);
+  void take_one(const Strike& strike);
+  void take_two(const Step& step);
   Running begin(const Strike& strike);
   void mend(Running& running);
   // What is not there any more although nobody killed it is started again, as `parley up` would.
   void revive();
   // Nothing: not recovered.
   std::optional<Duration> recovered_since(Instant since);
-  void report(const Running& running, std::optional<Duration> recovery, bool alone);
+  void report(const Running& running, std::optional<Duration> recovery, const char* remark);
   const ChaosKind& kind_of(const Running& running) const {
     return plan_.kinds[running.strike.kind];
   }

@@ -106,15 +106,17 @@ FloodCounts flood_as_gateway(const std::string& endpoint, Duration length) {
   FloodCounts counts;
   Loop loop;
   Metrics metrics;
-  Publisher publisher(loop, {.instance = "gateway-flood", .brokers = {{endpoint}}, .pending_max = flood_pending},
-                      {.on_reply =
-                           [&](const EnvelopeHeader& header, std::string_view) {
-                             ++counts.answered;
-                             counts.refused += header.error != 0;
-                           },
-                       .on_delivery = [](const EnvelopeHeader&, std::string_view) {},
-                       .on_connected = [] {}},
-                      metrics);
+  const Publisher::Handlers handlers{
+      .on_reply =
+          [&](const EnvelopeHeader& header, std::string_view) {
+            ++counts.answered;
+            counts.refused += header.error != 0;
+          },
+      .on_delivery = [](const EnvelopeHeader&, std::string_view) {},
+      .on_connected = [] {}};
+  Publisher publisher(
+      loop, {.instance = "gateway-flood", .brokers = {{endpoint}}, .pending_max = flood_pending},
+      handlers, metrics);
   const std::string body(1'000, 'x');
   Timer more(loop, [&] {
     for (int i = 0; i < 1'000; ++i) {

@@ -16,6 +16,11 @@ class Recovery {
   // and has what anybody had. Nothing: not within `limit` from now. Any thread but theirs.
   std::optional<Duration> await(Instant since, Duration limit);
 
+  // What anybody waits for an acknowledgement from now on, at most; until longest_wait() tells it. Any
+  // thread but theirs.
+  void watch();
+  Duration longest_wait();
+
   // In the thread of those who chat, each turn.
   void look(const Workload& chat);
 
@@ -29,6 +34,8 @@ class Recovery {
 
   std::mutex mutex_;
   std::optional<Question> question_;
+  std::optional<Instant> watched_since_;
+  Duration longest_wait_{};
 };
 
 }  // namespace parley::test

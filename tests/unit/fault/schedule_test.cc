@@ -90,8 +90,8 @@ TEST(Schedule, OfASeedDoesNotChange) {
   for (const Step& step : all)
     text += shapes()[step.first.kind].name + "/" + std::to_string(step.first.target) +
             (step.second ? "+" + shapes()[step.second->kind].name : "") + " ";
-  EXPECT_EQ(text, "broker-kill/1 worker-kill/2 broker-kill/0 link/0 workers-down/0+broker-kill cache/0 "
-            "worker-kill/0 database/0 ");
+  EXPECT_EQ(text, "broker-kill/1 worker-kill/2 broker-kill/0 link/0 "
+            "workers-down/0+broker-kill cache/0 worker-kill/0 database/0 ");
 }
 
 }  // namespace
