@@ -145,12 +145,24 @@ Broken lose_answers(Scene& scene, unsigned which) {
           }};
 }
 
-// Clients choose their gateway themselves: where there are none, nothing can be broken for them.
-std::string where_somebody_is(Scene& scene, const std::string& link) {
+std::uint64_t forwarded(Scene& scene, const std::string& link) {
+  std::uint64_t bytes = 0;
+  for (const LinkCounters::OfWay& way : scene.cluster.proxy().counters(link).ways)
+    bytes += way.forwarded;
+  return bytes;
+}
+
+// Clients choose their gateway themselves, and an open connection may be one that its client has given up:
+// where nobody talks nothing can be broken.
+std::string where_somebody_talks(Scene& scene, const std::string& link) {
   const std::string clients = "clients/";
-  if (!link.starts_with(clients) || scene.cluster.proxy().counters(link).open > 0) return link;
-  for (const std::string& other : scene.cluster.proxy().links(clients))
-    if (scene.cluster.proxy().counters(other).open > 0) return other;
+  if (!link.starts_with(clients)) return link;
+  std::vector<std::string> candidates = scene.cluster.proxy().links(clients);
+  std::ranges::stable_partition(candidates, [&](const std::string& one) { return one == link; });
+  for (const std::string& candidate : candidates) {
+    const std::uint64_t before = forwarded(scene, candidate);
+    if (eventually(500ms, [&] { return forwarded(scene, candidate) > before; })) return candidate;
+  }
   return link;
 }
 
@@ -197,7 +209,7 @@ std::vector<ChaosKind> network_kinds() {
                        .recovery = link.recovery,
                        .target = ill.target,
                        .strike = [strike = ill.strike, name = link.link](Scene& s, unsigned i) {
-                         return strike(s, where_somebody_is(s, name(i)));
+                         return strike(s, where_somebody_talks(s, name(i)));
                        }});
   kinds.push_back({.shape = {"links-swizzled", {gateway, worker, broker}, 3},
                    .hold = 1s,
