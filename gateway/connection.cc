@@ -160,6 +160,7 @@ void Connection::queued() {
 bool Connection::notify(Notice notice, std::uint64_t target, std::string_view body) {
   if (backlog() > world_.queue.soft_bytes) {
     ++world_.counts.notices_dropped;
+    left_out_ = true;
     return false;
   }
   ++world_.counts.notices;
@@ -168,11 +169,19 @@ bool Connection::notify(Notice notice, std::uint64_t target, std::string_view bo
   return true;
 }
 
+// Nobody else knows that it lacks something, if that was the last of its conversation.
+void Connection::tell_what_was_left_out() {
+  if (!left_out_ || ending_ || backlog() != 0) return;
+  left_out_ = false;
+  notify(Notice::c2c_catch_up, 0, {});  // within 0 ms: at once
+}
+
 void Connection::flush() {
   if (closed_) return;
   dirty_ = false;
   if (writing_bytes_ == 0) write();
   if (closed_) return;
+  tell_what_was_left_out();
   account();
   const auto& limits = world_.queue;
   if (backlog() > (session_->has_logged_in() ? limits.hard_bytes : limits.hard_bytes_before_login))

@@ -2,9 +2,10 @@
 // all connections of a loop; what a turn has for a connection leaves in one write before the loop blocks.
 // Thread: the loop's.
 //
-// Bounds: the queue. Above `soft_bytes` notices are dropped (the client finds the gap by number) and
-// nothing more is read from the client; above `hard_bytes` after a write, or when a write is not done in
-// time, the connection is reset (slow_consumer): a slow reader costs itself, never the gateway's memory.
+// Bounds: the queue. Above `soft_bytes` notices are dropped (the client is told to catch up when it has
+// taken the rest) and nothing more is read from the client; above `hard_bytes` after a write, or when a
+// write is not done in time, the connection is reset (slow_consumer): a slow reader costs itself, never the
+// gateway's memory.
 #pragma once
 
 #include <array>
@@ -99,6 +100,7 @@ class Connection {
   uv_stream_s* stream();
   void read(std::span<char> bytes);
   void left_by_peer();
+  void tell_what_was_left_out();
   void write();
   void write_later(std::size_t already);
   void give_back_buffer();
@@ -121,6 +123,7 @@ class Connection {
   bool reading_ = false;
   bool paused_ = false;   // until the next turn, for fairness
   bool ending_ = false;   // when all is written: shut down
+  bool left_out_ = false;  // a notice, since the queue was empty
   bool closed_ = false;
 };
 

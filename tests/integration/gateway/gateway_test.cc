@@ -460,7 +460,7 @@ TEST(GatewayBounds, ConnectionsAboveTheRateWait) {
   EXPECT_EQ(connections(live), 25U);
 }
 
-TEST(GatewaySlowReader, GetsNoMoreNoticesAndFindsTheGapLater) {
+TEST(GatewaySlowReader, GetsNoMoreNoticesAndIsToldToCatchUpLater) {
   GatewaySettings settings = generous();
   settings.queue.soft_bytes = 65'536;
   LiveGateway live(settings);
@@ -480,6 +480,9 @@ TEST(GatewaySlowReader, GetsNoMoreNoticesAndFindsTheGapLater) {
     ASSERT_TRUE(notice);
     ASSERT_EQ(notice->body.substr(0, notice->body.find('x')), std::to_string(i));
   }
+  const auto told = slow.receive();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->header.verb, static_cast<std::uint16_t>(Notice::c2c_catch_up));
   live.deliver(5, "after the gap");
   EXPECT_EQ(slow.receive()->body, "after the gap");
   EXPECT_EQ(counts(live).closed[static_cast<std::size_t>(Errc::slow_consumer)], 0U);
