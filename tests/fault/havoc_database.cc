@@ -162,16 +162,19 @@ Broken broken_disk(Scene& scene, const std::string& call, const std::string& err
 std::vector<ChaosKind> database_kinds() {
   using enum ChaosKind::Recovery;
   using enum Part;
+  // Two seconds are the server's own; clients, who were told retry_later, come again after pauses that
+  // have grown to two seconds by then.
+  constexpr Duration after_an_outage = 4s;
   std::vector<ChaosKind> kinds{
       {.shape = {"postgres-immediate", {database}},
        .hold = 1s,
        .recovery = from_mending,
-       .target = 2s,
+       .target = after_an_outage,
        .strike = [](Scene& s, unsigned) { return crash(s, SIGQUIT); }},
       {.shape = {"postgres-kill", {database}, 1, 2},
        .hold = 500ms,
        .recovery = from_mending,
-       .target = 2s,
+       .target = after_an_outage,
        .strike = [](Scene& s, unsigned) { return crash(s, SIGKILL); }},
       {.shape = {"postgres-backends", {database}},
        .hold = 0s,
