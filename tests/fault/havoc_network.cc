@@ -131,16 +131,19 @@ Broken swizzle(Scene& scene, unsigned which) {
           }};
 }
 
-Broken lose_answers(Scene& scene, unsigned which) {
-  const std::string link = worker_postgres(which);
-  const auto matched = [&scene, link] {
-    return static_cast<std::int64_t>(scene.cluster.proxy().counters(link).matched);
+// Of every worker: which one appends next depends on who writes to whom.
+Broken lose_answers(Scene& scene, unsigned) {
+  const std::vector<std::string> links = scene.cluster.proxy().links("/postgres");
+  const auto matched = [&scene, links] {
+    std::uint64_t sum = 0;
+    for (const std::string& link : links) sum += scene.cluster.proxy().counters(link).matched;
+    return static_cast<std::int64_t>(sum);
   };
   const std::int64_t before = matched();
-  scene.cluster.proxy().lose_commit_reply(link, 5);
-  return {link, [=, &scene] {
+  for (const std::string& link : links) scene.cluster.proxy().lose_commit_reply(link, 2);
+  return {fmt::format("{}", fmt::join(links, ", ")), [=, &scene] {
             const std::int64_t after = matched();
-            scene.cluster.proxy().heal(link);
+            for (const std::string& link : links) scene.cluster.proxy().heal(link);
             return grown(before, after, "answers to commits lost");
           }};
 }
@@ -216,7 +219,7 @@ std::vector<ChaosKind> network_kinds() {
                    .recovery = from_mending,
                    .target = 5s,
                    .strike = swizzle});
-  kinds.push_back({.shape = {"commit-answer-lost", {worker, database}, 3, 3},
+  kinds.push_back({.shape = {"commit-answer-lost", {worker, database}, 1, 3},
                    .hold = 2s,
                    .recovery = from_injection,
                    .target = 3s,
