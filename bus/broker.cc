@@ -280,11 +280,12 @@ void Broker::on_unreachable(const PeerKey& key, Instant now,
   advance(now);
   Peer* peer = peers_.find(key);
   if (peer == nullptr) return;
-  for (const std::string& bytes : undelivered) {
-    const auto envelope = decode_envelope(bytes);
-    PARLEY_ASSERT(envelope.has_value());  // we wrote it
-    if (peer->worker && envelope->header.kind == EnvelopeKind::request)
-      dispatcher_.not_delivered(*peer, envelope->header.id);
+  if (peer->worker) {
+    for (const std::string& bytes : undelivered) {
+      const auto envelope = decode_envelope(bytes);
+      if (envelope && envelope->header.kind == EnvelopeKind::request)
+        dispatcher_.not_delivered(*peer, envelope->header.id);
+    }
   }
   lose(*peer, PeerEvent::Kind::unreachable);
 }

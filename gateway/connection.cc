@@ -171,7 +171,7 @@ bool Connection::notify(Notice notice, std::uint64_t target, std::string_view bo
 
 // Nobody else knows that it lacks something, if that was the last of its conversation.
 void Connection::tell_what_was_left_out() {
-  if (!left_out_ || ending_ || backlog() != 0) return;
+  if (!left_out_ || !session_->is_ready() || backlog() != 0) return;
   left_out_ = false;
   notify(Notice::c2c_catch_up, 0, {});  // within 0 ms: at once
 }

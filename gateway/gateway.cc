@@ -16,6 +16,7 @@ namespace parley {
 namespace {
 
 constexpr Duration wheel_tick = 250ms;
+constexpr std::size_t newcomers_looked_at_max = 64;  // for one that has to make way
 constexpr std::size_t wheel_buckets = 512;       // 128 s: longer than any usual deadline
 constexpr std::uint64_t files_reserved = 128;    // brokers, metrics, logs, what waits to be refused
 constexpr Duration last_report_wait = 2s;
@@ -142,12 +143,17 @@ bool Gateway::make_room() {
   return true;
 }
 
-// Forgets on the way who is gone or has asked, so that the queue is as long as deadlines before login make it.
+// Forgets on the way who is gone or has logged in, so that the queue is as long as deadlines before login make
+// it. Who is logging in goes to its end: refused, it is silent again.
 Connection* Gateway::oldest_silent() {
-  while (!newcomers_.empty()) {
-    Connection* connection = connections_.find(newcomers_.front());
+  for (std::size_t left = std::min(newcomers_.size(), newcomers_looked_at_max); left > 0; --left) {
+    const ConnectionId id = newcomers_.front();
+    Connection* connection = connections_.find(id);
     if (connection != nullptr && connection->session().is_silent()) return connection;
     newcomers_.pop_front();
+    if (connection == nullptr) continue;
+    const Session& session = connection->session();
+    if (!session.has_logged_in() && !session.is_closing()) newcomers_.push_back(id);
   }
   return nullptr;
 }
@@ -269,7 +275,8 @@ void Gateway::report_everybody() {
 }
 
 void Gateway::tell_to_catch_up() {
-  const auto within = catch_up_.take(routes_.idle(), table_.sessions(), loop_.now());
+  const auto within =
+      catch_up_.take(routes_.everybody_is_reported(), table_.sessions(), loop_.now());
   if (!within) return;
   wire::CatchUpNotice notice;
   notice.set_within_ms(static_cast<std::uint32_t>(*within / 1ms));
@@ -277,7 +284,7 @@ void Gateway::tell_to_catch_up() {
   DeliveryItem item;
   item.notice = static_cast<std::uint16_t>(Notice::c2c_catch_up);
   item.body = body;
-  broadcast(item);
+  if (!broadcast(item)) catch_up_.pushes_may_be_missing();
 }
 
 void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
@@ -316,13 +323,15 @@ void Gateway::fan_out(const DeliveryItem& item, bool addressed_to_us) {
   }
 }
 
-void Gateway::broadcast(const DeliveryItem& item) {
+bool Gateway::broadcast(const DeliveryItem& item) {
   if (!broadcasts_.add(static_cast<Notice>(item.notice), item.target, item.body)) {
     ++counts_.broadcasts_dropped;
-    return log::warn("gateway.broadcast_dropped");
+    log::warn("gateway.broadcast_dropped");
+    return false;
   }
   // One piece at a time, however many broadcasts come at once.
   if (!std::exchange(broadcasting_, true)) broadcast_piece();
+  return true;
 }
 
 void Gateway::broadcast_piece() {
@@ -421,6 +430,7 @@ void Gateway::tick() {
   }
   table_.forget_expired(now);
   tell_to_catch_up();
+  busy_with_handshakes();  // those since the last newcomer are not all of the next one's moment
   metrics_.update({.connections = static_cast<double>(connections_.size()),
                    .pre_auth = static_cast<double>(admission_.pre_auth()),
                    .pre_auth_bytes = static_cast<double>(admission_.pre_auth_bytes()),

@@ -89,7 +89,8 @@ class Gateway : private ConnectionOwner {
   void fan_out(const DeliveryItem& item, bool addressed_to_us);
   void report_everybody();
   void tell_to_catch_up();
-  void broadcast(const DeliveryItem& item);
+  // False: dropped, too many wait.
+  bool broadcast(const DeliveryItem& item);
   void broadcast_piece();
   void on_gateway_notice(const DeliveryItem& item);
   void before_block();
@@ -113,7 +114,7 @@ class Gateway : private ConnectionOwner {
   SlotMap<Connection> connections_;
   SessionTable table_;
   Admission admission_;
-  std::deque<ConnectionId> newcomers_;  // by age; the first has not asked for anything yet
+  std::deque<ConnectionId> newcomers_;  // before login, by age; who was seen logging in comes last
   TokenBucket handshakes_;
   std::uint64_t handshakes_charged_ = 0;
   UserRates user_rates_;

@@ -1,6 +1,7 @@
 // parley-gateway: clients' connections on one side, the bus on the other.
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -45,8 +46,13 @@ Status write_ports(const std::string& path, const std::vector<std::uint16_t>& po
 // 168 MB) for ever.
 constexpr Duration give_back_every = 5s;
 constexpr std::size_t free_heap_max = 32 << 20;
-void give_free_heap_back() {
-  if (mallinfo2().fordblks > free_heap_max) malloc_trim(0);
+// What is free and was there after the last time, pages given back or not, is no reason to look again: it takes
+// all free chunks. Returns what is free now.
+std::size_t give_free_heap_back(std::size_t free_before) {
+  const std::size_t free_now = mallinfo2().fordblks;
+  if (free_now <= free_before + free_heap_max) return std::min(free_before, free_now);
+  malloc_trim(0);
+  return mallinfo2().fordblks;
 }
 
 int serve(const GatewaySettings& settings) {
@@ -80,7 +86,8 @@ int serve(const GatewaySettings& settings) {
               metrics);
   if (const auto written = write_ports(settings.port_file, gateway.ports()); !written)
     return complain("gateway.port_file_failed", exit_runtime, written.error());
-  Timer give_back(loop, give_free_heap_back);
+  std::size_t free_heap = 0;
+  Timer give_back(loop, [&] { free_heap = give_free_heap_back(free_heap); });
   give_back.every(give_back_every);
   TerminationSignal stop(loop, leave);
   loop.run();

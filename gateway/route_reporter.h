@@ -42,6 +42,8 @@ class RouteReporter {
 
   // When next() will have something; nothing while a report is unanswered.
   std::optional<Instant> due() const;
+  // The last full report has been answered completely; single users may come and go meanwhile.
+  bool everybody_is_reported() const { return !waiting_ && !walking() && failures_ == 0; }
   // Nothing is left to be told, but for the regular repetition.
   bool idle() const { return !waiting_ && pending_.empty() && !walking(); }
 

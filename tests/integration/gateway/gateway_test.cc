@@ -488,6 +488,37 @@ TEST(GatewaySlowReader, GetsNoMoreNoticesAndIsToldToCatchUpLater) {
   EXPECT_EQ(counts(live).closed[static_cast<std::size_t>(Errc::slow_consumer)], 0U);
 }
 
+TEST(GatewaySlowReader, WhoIsSentAwayMeanwhileIsToldNothingMore) {
+  GatewaySettings settings = generous();
+  settings.queue.soft_bytes = 4'096;
+  LiveGateway live(settings);
+  SocketClient client(live.port());
+  ASSERT_TRUE(client.log_in(5));
+  wire::SessionReplaced replaced;
+  replaced.set_user(5);
+  replaced.set_device_class(wire::DEVICE_CLASS_PC);
+  replaced.set_generation(2);
+  const std::string parting = replaced.SerializeAsString();
+  std::string items;
+  const std::string letter(3'000, 'x');
+  for (int i = 0; i < 4; ++i) {
+    DeliveryItem item;
+    item.notice = static_cast<std::uint16_t>(Notice::c2c_message);
+    item.users = {UserId{5}};
+    item.body = letter;
+    append_delivery(item, items);
+  }
+  DeliveryItem last;
+  last.notice = static_cast<std::uint16_t>(Notice::login_replaced);
+  last.body = parting;
+  append_delivery(last, items);
+  live.ask([&](Gateway& gateway, SelfAnsweringBus&) { gateway.on_delivery({}, items); });
+  ASSERT_GT(counts(live).notices_dropped, 0U);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(client.receive()->body, letter);
+  EXPECT_EQ(client.receive()->code(), number_of(Errc::replaced));
+  expect_works(live, 6);
+}
+
 TEST(GatewaySlowReader, WhoTakesNothingForTooLongIsReset) {
   GatewaySettings settings = generous();
   settings.write_ms = 300;

@@ -127,6 +127,29 @@ TEST(RouteReporter, AFullReportFitsIntoItsVerb) {
   EXPECT_LE(body->size(), verb_info(0x0701)->body_max);
 }
 
+TEST(RouteReporter, KnowsWhenEverybodyIsReportedWhoeverComesMeanwhile) {
+  Reporting r;
+  for (std::uint64_t user = 1; user <= 4'500; ++user) r.come(UserId{user});
+  Instant now = start + 20ms;
+  int reports = 0;
+  for (r.reporter.report_all(now); !r.reporter.everybody_is_reported(); ++reports) {
+    ASSERT_LT(reports, 20);
+    r.next(now);
+    EXPECT_FALSE(r.reporter.everybody_is_reported()) << "one is unanswered";
+    if (reports == 1) {
+      r.reporter.failed(now);
+      EXPECT_FALSE(r.reporter.everybody_is_reported()) << "one failed";
+      now += 10s;
+    } else {
+      r.reporter.answered(now);
+    }
+  }
+  EXPECT_GE(reports, 4);
+  r.come(UserId{5'000}, now);
+  EXPECT_TRUE(r.reporter.everybody_is_reported());
+  EXPECT_FALSE(r.reporter.idle());
+}
+
 TEST(RouteReporter, EverythingIsRepeatedNowAndThen) {
   Reporting r;
   r.come(alice);
