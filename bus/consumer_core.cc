@@ -8,6 +8,10 @@
 namespace parley {
 namespace {
 constexpr std::size_t outbox_slack = 64;  // registrations, pings, DRAIN
+
+std::string delivery(InstanceId gateway, std::uint64_t key, std::string_view items) {
+  return encode({.kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}}, items);
+}
 }  // namespace
 
 ConsumerCore::ConsumerCore(Options options) : options_(options), links_(options.brokers) {}
@@ -71,9 +75,8 @@ std::optional<std::size_t> ConsumerCore::choose(InstanceId gateway, std::uint64_
 
 bool ConsumerCore::deliver(InstanceId gateway, std::uint64_t key, std::string_view items,
                            Instant now) {
-  const EnvelopeHeader header{
-      .kind = EnvelopeKind::deliver, .key = key, .id = {.gateway = gateway}};
-  return deliver({.gateway = gateway, .key = key, .bytes = encode(header, items), .at = now}, now);
+  return deliver(
+      {.gateway = gateway, .key = key, .bytes = delivery(gateway, key, items), .at = now}, now);
 }
 
 bool ConsumerCore::deliver(RecentDeliveries::Sent delivery, Instant now) {
@@ -90,8 +93,11 @@ bool ConsumerCore::on_unreachable(std::size_t broker, const EnvelopeHeader& head
                                   std::string_view items, Instant now) {
   const InstanceId gateway = header.id.gateway;
   links_[broker].absent.note(gateway, now);
-  if (!choose(gateway, header.key, Among::those_that_may_know_it, now)) return false;
-  return deliver(gateway, header.key, items, now);
+  const auto other = choose(gateway, header.key, Among::those_that_may_know_it, now);
+  if (!other) return false;
+  // The first broker's RecentDeliveries still have it. In both it would double with every broker that is lost.
+  send(*other, What::delivery, delivery(gateway, header.key, items));
+  return true;
 }
 
 void ConsumerCore::announce(std::string_view items) {

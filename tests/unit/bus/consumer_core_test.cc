@@ -150,6 +150,23 @@ TEST_F(ConsumerTest, DeliversThroughAnotherBrokerWhatOneDoesNotKnowTheGatewayOf)
   EXPECT_EQ(core.take_sends().at(0).broker, 0U) << "it may know it by now";
 }
 
+TEST_F(ConsumerTest, KeepsADeliveryForOneBrokerHoweverOftenTheyAreLost) {
+  up(0);
+  up(1);
+  const std::uint64_t key = key_of(0);
+  core.deliver(InstanceId{3}, key, "1", now);
+  const EnvelopeHeader unreachable{.key = key, .id = {.gateway = InstanceId{3}}};
+  for (int losses = 0; losses < 10; ++losses) {
+    now += 100ms;
+    const auto lost = static_cast<std::size_t>(losses % 2);
+    core.take_sends();
+    core.on_unreachable(lost, unreachable, "1", now);
+    core.on_down(lost, now);
+    EXPECT_LE(core.take_sends().size(), 2U) << losses;
+    up(lost);
+  }
+}
+
 TEST_F(ConsumerTest, SaysSoWhenNoBrokerKnowsAGateway) {
   up(0);
   up(1);
