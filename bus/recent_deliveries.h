@@ -30,11 +30,13 @@ class RecentDeliveries {
     sent_.push_back(std::move(sent));
     while (sent_.size() > messages_max || bytes_ > bytes_max) forget_first();
   }
-  // In the order of sending; nothing is kept.
+  // In the order of sending; nothing is kept. What came from another broker that was lost is as old as it
+  // was there, and may stand behind what is younger: else it would go from one to the next for ever.
   std::deque<Sent> take(Instant now) {
-    forget_old(now);
     bytes_ = 0;
-    return std::exchange(sent_, {});
+    std::deque<Sent> taken = std::exchange(sent_, {});
+    std::erase_if(taken, [&](const Sent& sent) { return is_old(sent, now); });
+    return taken;
   }
 
  private:
@@ -42,8 +44,9 @@ class RecentDeliveries {
   static constexpr std::size_t messages_max = 16'384;
   static constexpr std::size_t bytes_max = 8 << 20;
 
+  static bool is_old(const Sent& sent, Instant now) { return now - sent.at > keep; }
   void forget_old(Instant now) {
-    while (!sent_.empty() && now - sent_.front().at > keep) forget_first();
+    while (!sent_.empty() && is_old(sent_.front(), now)) forget_first();
   }
   void forget_first() {
     bytes_ -= sent_.front().bytes.size();

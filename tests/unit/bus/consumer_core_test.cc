@@ -167,6 +167,25 @@ TEST_F(ConsumerTest, KeepsADeliveryForOneBrokerHoweverOftenTheyAreLost) {
   }
 }
 
+// A broker a second, each with something new before what it took over.
+TEST_F(ConsumerTest, DeliversAgainForTwoSecondsHoweverOftenBrokersAreLost) {
+  up(0);
+  up(1);
+  core.deliver(InstanceId{3}, key_of(0), "old", now);
+  for (std::size_t losses = 0; losses < 6; ++losses) {
+    const std::size_t lost = losses % 2;
+    core.deliver(InstanceId{3}, key_of(1 - lost), "new", now);
+    now += 900ms;
+    core.take_sends();
+    core.on_down(lost, now);
+    const auto sends = core.take_sends();
+    const auto old = std::ranges::count_if(
+        sends, [](const auto& send) { return decode_envelope(send.bytes)->body == "old"; });
+    EXPECT_EQ(old, losses < 2 ? 1 : 0) << losses;
+    up(lost);
+  }
+}
+
 TEST_F(ConsumerTest, SaysSoWhenNoBrokerKnowsAGateway) {
   up(0);
   up(1);
