@@ -3,6 +3,8 @@
 // by 200 ms, and a breaker makes calls fail at once while the cache is away.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,8 +17,8 @@ struct Routes {
   // One list per user asked, in order.
   std::vector<std::vector<InstanceId>> gateways;
   // The cache was emptied since it was last filled: the lists are incomplete. Ask the gateways to report
-  // again, and deliver to all of them until they have.
-  bool incomplete = false;
+  // again, and deliver to all of them until they have. A number of its own for each time it is emptied.
+  std::optional<std::uint64_t> emptied;
 };
 
 class RouteStore {
@@ -27,8 +29,9 @@ class RouteStore {
   virtual Result<Routes> lookup(std::span<const UserId> users) = 0;
   virtual Status add(InstanceId gateway, std::span<const UserId> users) = 0;
   virtual Status remove(InstanceId gateway, std::span<const UserId> users) = 0;
-  // Says that the gateways have been asked to report again: `incomplete` is false from now on.
-  virtual Status mark_refilled() = 0;
+  // The gateways have reported again since it was emptied that time; it is complete, unless it was emptied
+  // once more meanwhile: then this does nothing.
+  virtual Status mark_refilled(std::uint64_t emptied) = 0;
 };
 
 }  // namespace parley

@@ -119,13 +119,16 @@ const Routes* Courier::look_up(const std::vector<Delivery>& deliveries, Instant 
                     ? Result<Routes>(fail(Errc::retry_later, "failpoint"))
                     : routes_.lookup(users);
   if (!result) {
-    repair(RouteRepair::Lookup::failed, now, emit);
+    repair(RouteRepair::Failed{}, now, emit);
     return nullptr;
   }
   found_ = *std::move(result);
-  repair(found_.incomplete ? RouteRepair::Lookup::incomplete : RouteRepair::Lookup::complete, now,
-         emit);
-  return found_.incomplete ? nullptr : &found_;
+  if (!found_.emptied) {
+    repair(RouteRepair::Complete{}, now, emit);
+    return &found_;
+  }
+  repair(RouteRepair::Emptied{*found_.emptied}, now, emit);
+  return nullptr;
 }
 
 void Courier::repair(RouteRepair::Lookup lookup, Instant now, const Emit& emit) {
@@ -137,7 +140,7 @@ void Courier::repair(RouteRepair::Lookup lookup, Instant now, const Emit& emit) 
       return;
     case RouteRepair::Action::mark_refilled:
       // Should it fail, the next lookup is incomplete again, and all this happens once more.
-      if (const Status marked = routes_.mark_refilled(); !marked)
+      if (const Status marked = routes_.mark_refilled(*found_.emptied); !marked)
         log::warn("routes.mark_failed", {{"detail", marked.error().detail}});
       return;
   }

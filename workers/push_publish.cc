@@ -124,7 +124,7 @@ Response PushPublisher::send_to_users(const wire::PublishRequest& asked, std::ui
   std::vector<UserId> users = distinct_users(asked);
   // Without the cache, or with half of it, every gateway is told: any of them may have the users.
   const auto routes = users.empty() ? Result<Routes>(Routes{}) : routes_.lookup(users);
-  const bool known = routes && !routes->incomplete;
+  const bool known = routes && !routes->emptied;
   std::vector<UserId> reached;
   for (std::size_t i = 0; i < users.size(); ++i) {
     if (!known || !routes->gateways[i].empty()) reached.push_back(users[i]);

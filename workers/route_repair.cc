@@ -7,28 +7,30 @@ constexpr Duration refilled_after = 3s;
 }  // namespace
 
 RouteRepair::Action RouteRepair::after(Lookup lookup, Instant now) {
-  switch (lookup) {
-    case Lookup::failed:
-      // Asking now would make gateways send reports that nobody can store.
-      state_ = Away{};
-      return Action::nothing;
-    case Lookup::incomplete: return after_incomplete(now);
-    case Lookup::complete: break;
-  }
+  if (const auto* emptied = std::get_if<Emptied>(&lookup))
+    return after_emptied(emptied->number, now);
+  if (std::holds_alternative<Complete>(lookup)) return after_complete(now);
+  // Asking now would make gateways send reports that nobody can store.
+  state_ = Away{};
+  return Action::nothing;
+}
+
+RouteRepair::Action RouteRepair::after_complete(Instant now) {
   const bool was_away = std::holds_alternative<Away>(state_);
   if (was_away && !may_ask(now)) return Action::nothing;
   state_ = Healthy{};
   return was_away ? ask(now) : Action::nothing;
 }
 
-RouteRepair::Action RouteRepair::after_incomplete(Instant now) {
-  if (const auto* refilling = std::get_if<Refilling>(&state_)) {
+RouteRepair::Action RouteRepair::after_emptied(std::uint64_t number, Instant now) {
+  const auto* refilling = std::get_if<Refilling>(&state_);
+  if (refilling != nullptr && refilling->emptied == number) {
     if (now - refilling->since < refilled_after) return Action::nothing;
     state_ = Healthy{};
     return Action::mark_refilled;
   }
   if (!may_ask(now)) return Action::nothing;
-  state_ = Refilling{now};
+  state_ = Refilling{number, now};
   return ask(now);
 }
 

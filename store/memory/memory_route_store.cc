@@ -5,7 +5,7 @@ namespace parley {
 void MemoryDatabase::forget_routes() {
   const std::scoped_lock guard(lock);
   routes.clear();
-  routes_filled = false;
+  routes_emptied = ++times_emptied;
 }
 
 void MemoryDatabase::set_faults(MemoryFaults next) {
@@ -18,7 +18,7 @@ MemoryRouteStore::MemoryRouteStore(std::shared_ptr<MemoryDatabase> database)
 
 Result<Routes> MemoryRouteStore::lookup(std::span<const UserId> users) {
   PARLEY_ENTER(*database_);
-  Routes routes{{}, !database_->routes_filled};
+  Routes routes{{}, database_->routes_emptied};
   for (const UserId user : users) {
     const auto found = database_->routes.find(user);
     auto& gateways = routes.gateways.emplace_back();
@@ -40,9 +40,9 @@ Status MemoryRouteStore::remove(InstanceId gateway, std::span<const UserId> user
   return {};
 }
 
-Status MemoryRouteStore::mark_refilled() {
+Status MemoryRouteStore::mark_refilled(std::uint64_t emptied) {
   PARLEY_ENTER(*database_);
-  database_->routes_filled = true;
+  if (database_->routes_emptied == emptied) database_->routes_emptied.reset();
   return {};
 }
 

@@ -74,7 +74,8 @@ class MemoryDatabase {
   std::map<UserId, User> users;
   std::map<std::string, UserId, std::less<>> ids_by_name;  // lower-case
   std::map<UserId, std::set<InstanceId>> routes;
-  bool routes_filled = false;
+  std::uint64_t times_emptied = 1;
+  std::optional<std::uint64_t> routes_emptied = times_emptied;
 
   // What FLUSHALL does.
   void forget_routes();
@@ -147,7 +148,7 @@ class MemoryRouteStore final : public RouteStore {
   Result<Routes> lookup(std::span<const UserId> users) override;
   Status add(InstanceId gateway, std::span<const UserId> users) override;
   Status remove(InstanceId gateway, std::span<const UserId> users) override;
-  Status mark_refilled() override;
+  Status mark_refilled(std::uint64_t emptied) override;
 
  private:
   std::shared_ptr<MemoryDatabase> database_;

@@ -5,23 +5,38 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "store/redis/redis_store.h"
 
 namespace parley {
 namespace {
 
 constexpr const char* filled_key = "parley:routes:filled";
+constexpr const char* complete = "1";
+constexpr std::string_view emptied_prefix = "emptied ";
 constexpr const char* kept_seconds = "3600";
+// Whoever was slow must not call complete what was emptied again meanwhile.
+constexpr const char* complete_if_as_emptied =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end";
 
 std::string route_key(UserId user) { return "parley:route:" + std::to_string(user.value); }
 
-// Nothing if it is no id as we write them.
-std::optional<InstanceId> parse_gateway(const std::string& text) {
+std::string emptied_mark(std::uint64_t number) {
+  return std::string(emptied_prefix) + std::to_string(number);
+}
+
+// Nothing if it is no number as we write them.
+std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool is_whole = error == std::errc{} && end == text.data() + text.size();
   if (!is_whole || value == 0) return std::nullopt;
-  return InstanceId{value};
+  return value;
+}
+
+std::optional<std::uint64_t> parse_emptied_mark(std::string_view text) {
+  if (!text.starts_with(emptied_prefix)) return std::nullopt;
+  return parse_number(text.substr(emptied_prefix.size()));
 }
 
 }  // namespace
@@ -67,7 +82,7 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     commands.push_back({"SRANDMEMBER", route_key(user), std::to_string(gateways_max)});
   }
   // Last: if the cache is emptied between two commands of this pipeline, that is seen here.
-  commands.push_back({"EXISTS", filled_key});
+  commands.push_back({"GET", filled_key});
   Replies replies;
   PARLEY_TRY(const auto spoilt, call_and_repair(commands, &replies));
 
@@ -78,8 +93,8 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     if (replies[i].list.size() > gateways_max)
       return fail(Errc::retry_later, "redis: more members than were asked for");
     for (const std::string& member : replies[i].list) {
-      if (const auto gateway = parse_gateway(member))
-        gateways.push_back(*gateway);
+      if (const auto gateway = parse_number(member))
+        gateways.push_back(InstanceId{*gateway});
       else
         garbage.push_back({"SREM", commands[i][1], member});
     }
@@ -87,7 +102,7 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     std::ranges::sort(gateways);
     gateways.erase(std::unique(gateways.begin(), gateways.end()), gateways.end());
   }
-  routes.incomplete = !spoilt.empty() || replies.back().integer == 0;
+  PARLEY_TRY(routes.emptied, read_mark(spoilt.empty() ? replies.back() : RedisReply{}));
   if (!garbage.empty()) {
     log::warn("store.redis_repaired", {{"members", garbage.size()}});
     PARLEY_CHECK(call(garbage));
@@ -123,13 +138,23 @@ Status RedisRouteStore::remove(InstanceId gateway, std::span<const UserId> users
   return {};
 }
 
-Status RedisRouteStore::mark_refilled() {
-  Replies replies;
-  PARLEY_TRY(const auto spoilt,
-             call_and_repair(std::array{RedisCommand{"SET", filled_key, "1"}}, &replies));
-  // SET replaces a value of any type; whatever says otherwise is no Redis.
-  if (!spoilt.empty()) return fail(Errc::retry_later, "redis: SET was refused");
-  return {};
+Result<std::optional<std::uint64_t>> RedisRouteStore::read_mark(const RedisReply& mark) {
+  if (mark.text == complete) return std::nullopt;
+  if (const auto number = parse_emptied_mark(mark.text)) return number;
+  RedisCommand say{"SET", filled_key, emptied_mark(secure_random_id())};
+  // Another worker may have said so meanwhile: one number for all. Nonsense is replaced.
+  if (mark.kind == RedisReply::Kind::nothing) say.push_back("NX");
+  PARLEY_TRY(const Replies replies, call(std::array{say, RedisCommand{"GET", filled_key}}));
+  if (const auto number = parse_emptied_mark(replies[1].text)) return number;
+  return fail(Errc::retry_later, "redis: the routes' mark is " + replies[1].text);
+}
+
+Status RedisRouteStore::mark_refilled(std::uint64_t emptied) {
+  const RedisCommand mark{"EVAL",     complete_if_as_emptied, "1",
+                          filled_key, emptied_mark(emptied),  complete};
+  PARLEY_TRY(const Replies replies, call(std::array{mark}));
+  if (replies[0].kind != RedisReply::Kind::error) return {};
+  return fail(Errc::retry_later, "redis: " + replies[0].text);
 }
 
 Status check_redis_url(const StoreOptions& options) {

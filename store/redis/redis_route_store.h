@@ -2,7 +2,8 @@
 //   parley:route:<user>    a set of gateways' instance ids, in decimal; forgotten after an hour in
 //   which no
 //                          gateway named the user
-//   parley:routes:filled   exists while the sets are complete; nobody but mark_refilled makes it
+//   parley:routes:filled   "1" while the sets are complete, which mark_refilled says; "emptied <number>" from
+//                          the first lookup that found it missing until then
 // What is found there is not trusted: a key of another type is deleted and everything reported
 // again, a member that is no id is removed, and no more than gateways_max members are read.
 #pragma once
@@ -23,7 +24,7 @@ class RedisRouteStore final : public RouteStore {
   Result<Routes> lookup(std::span<const UserId> users) override;
   Status add(InstanceId gateway, std::span<const UserId> users) override;
   Status remove(InstanceId gateway, std::span<const UserId> users) override;
-  Status mark_refilled() override;
+  Status mark_refilled(std::uint64_t emptied) override;
 
  private:
   using Replies = std::vector<RedisReply>;
@@ -33,6 +34,9 @@ class RedisRouteStore final : public RouteStore {
   // `parley:routes:filled` with them. Returns which commands met such a key.
   Result<std::vector<std::size_t>> call_and_repair(std::span<const RedisCommand> commands,
                                                    Replies* replies);
+
+  // What the mark says. Where there is none, or nonsense, says that everything was emptied just now.
+  Result<std::optional<std::uint64_t>> read_mark(const RedisReply& mark);
 
   CircuitBreaker breaker_;
   RedisConnection connection_;

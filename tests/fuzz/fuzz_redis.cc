@@ -88,7 +88,7 @@ void try_replies(std::uint8_t what, std::string_view bytes) {
         return;
       }
       default: {
-        const Status marked = store.mark_refilled();
+        const Status marked = store.mark_refilled(7);
         PARLEY_ASSERT(marked || marked.error().code == Errc::retry_later);
       }
     }

@@ -5,6 +5,7 @@
 #include "store/redis/redis_route_store.h"
 #include "store/redis/redis_store.h"
 #include "tests/support/eventually.h"
+#include "tests/support/refill.h"
 #include "tests/support/servers.h"
 
 namespace parley::test {
@@ -23,7 +24,7 @@ class RedisFaults : public testing::Test {
   RedisFaults() {
     servers().redis({"FLUSHALL"});
     EXPECT_TRUE(routes_->add(east, std::array{ada, ben}));
-    EXPECT_TRUE(routes_->mark_refilled());
+    EXPECT_TRUE(refill(*routes_));
   }
   static Duration time_of(const std::function<void()>& action) {
     const Instant begin = monotonic_now();
@@ -39,11 +40,11 @@ TEST_F(RedisFaults, AKeyOfAnotherTypeIsAbsentAndEverythingReportedAgain) {
   servers().redis({"SET", "parley:route:1", "nonsense"});
   const auto found = routes_->lookup(std::array{ada, ben});
   ASSERT_TRUE(found) << found.error().detail;
-  EXPECT_TRUE(found->incomplete);
+  EXPECT_TRUE(found->emptied);
   EXPECT_THAT(found->gateways[0], IsEmpty());
   EXPECT_THAT(found->gateways[1], ElementsAre(east));
   EXPECT_EQ(servers().redis({"EXISTS", "parley:route:1"}), "0");
-  EXPECT_TRUE(routes_->lookup(std::array{ben})->incomplete) << "until somebody refilled it";
+  EXPECT_TRUE(routes_->lookup(std::array{ben})->emptied) << "until somebody refilled it";
 }
 
 TEST_F(RedisFaults, ARouteThatNobodyReportsAgainExpires) {
@@ -84,8 +85,29 @@ TEST_F(RedisFaults, AnEndlessSetIsReadInPartOnly) {
 TEST_F(RedisFaults, AMarkOfAnotherTypeIsReplaced) {
   servers().redis({"DEL", "parley:routes:filled"});
   servers().redis({"LPUSH", "parley:routes:filled", "nonsense"});
-  EXPECT_TRUE(routes_->mark_refilled());
-  EXPECT_FALSE(routes_->lookup(std::array{ada})->incomplete);
+  EXPECT_TRUE(refill(*routes_));
+  EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied);
+}
+
+TEST_F(RedisFaults, AMarkThatIsNonsenseIsReplaced) {
+  for (const char* nonsense :
+       {"", "2", "emptied", "emptied ", "emptied 0", "emptied -1", "emptied 1x"}) {
+    servers().redis({"SET", "parley:routes:filled", nonsense});
+    const auto found = routes_->lookup(std::array{ada});
+    ASSERT_TRUE(found) << found.error().detail;
+    ASSERT_TRUE(found->emptied) << nonsense;
+    EXPECT_EQ(routes_->lookup(std::array{ada})->emptied, found->emptied);
+  }
+}
+
+TEST_F(RedisFaults, AKeyThatIsSpoiltWhileOthersAreReportedAgainIsAskedForToo) {
+  servers().redis({"FLUSHALL"});
+  const auto before = routes_->lookup(std::array{ada})->emptied;
+  ASSERT_TRUE(before);
+  servers().redis({"SET", "parley:route:1", "nonsense"});
+  EXPECT_NE(routes_->lookup(std::array{ada})->emptied, before);
+  EXPECT_TRUE(routes_->mark_refilled(*before));
+  EXPECT_TRUE(routes_->lookup(std::array{ada})->emptied) << "nobody has reported it since";
 }
 
 TEST_F(RedisFaults, RoutesAreForgottenWhenNobodyRenewsThem) {
@@ -130,7 +152,7 @@ TEST_F(RedisFaults, AKilledServerIsFoundAgainEmptyAndSaidToBe) {
   EXPECT_FALSE(routes_->add(east, std::array{ada}));
   servers().redis_server();
   EXPECT_TRUE(eventually(3s, [&] { return routes_->lookup(std::array{ada}).has_value(); }));
-  EXPECT_TRUE(routes_->lookup(std::array{ada})->incomplete);
+  EXPECT_TRUE(routes_->lookup(std::array{ada})->emptied);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // What every RouteStore promises, run against Redis and against its in-memory twin.
 #include "tests/integration/store/backends.h"
+#include "tests/support/refill.h"
 
 namespace parley::test {
 namespace {
@@ -22,11 +23,11 @@ class RouteStoreContract : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(RouteStoreContract, AnEmptyCacheIsIncompleteUntilItIsRefilled) {
-  EXPECT_TRUE(routes_->lookup(std::array{ada})->incomplete);
+  EXPECT_TRUE(routes_->lookup(std::array{ada})->emptied);
   EXPECT_TRUE(routes_->add(east, std::array{ada}));
-  EXPECT_TRUE(routes_->lookup(std::array{ada})->incomplete) << "one route is not all";
-  EXPECT_TRUE(routes_->mark_refilled());
-  EXPECT_FALSE(routes_->lookup(std::array{ada})->incomplete);
+  EXPECT_TRUE(routes_->lookup(std::array{ada})->emptied) << "one route is not all";
+  EXPECT_TRUE(refill(*routes_));
+  EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied);
 }
 
 TEST_P(RouteStoreContract, RoutesAreListedInTheOrderAsked) {
@@ -59,19 +60,33 @@ TEST_P(RouteStoreContract, NobodyIsAskedForAndAddedWithoutHarm) {
 
 TEST_P(RouteStoreContract, AnEmptiedCacheIsIncompleteAgain) {
   routes_->add(east, std::array{ada});
-  routes_->mark_refilled();
+  refill(*routes_);
   backend_->forget_routes();
   const auto found = routes_->lookup(std::array{ada});
-  EXPECT_TRUE(found->incomplete);
+  EXPECT_TRUE(found->emptied);
   EXPECT_THAT(found->gateways[0], IsEmpty());
+}
+
+TEST_P(RouteStoreContract, WhoRefillsWhatWasEmptiedAgainMeanwhileDoesNotSayItIsComplete) {
+  const auto first = routes_->lookup(std::array{ada})->emptied;
+  ASSERT_TRUE(first);
+  backend_->forget_routes();
+  const auto second = backend_->routes()->lookup(std::array{ada})->emptied;
+  ASSERT_TRUE(second);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(routes_->lookup(std::array{ada})->emptied, second) << "one number for everybody";
+  EXPECT_TRUE(routes_->mark_refilled(*first));
+  EXPECT_EQ(routes_->lookup(std::array{ada})->emptied, second);
+  EXPECT_TRUE(routes_->mark_refilled(*second));
+  EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied);
 }
 
 TEST_P(RouteStoreContract, OtherConnectionsSeeWhatIsAdded) {
   routes_->add(east, std::array{ada});
-  routes_->mark_refilled();
+  refill(*routes_);
   const auto found = backend_->routes()->lookup(std::array{ada});
   EXPECT_THAT(found->gateways[0], ElementsAre(east));
-  EXPECT_FALSE(found->incomplete);
+  EXPECT_FALSE(found->emptied);
 }
 
 TEST_P(RouteStoreContract, ThousandsOfUsersAreOneCall) {

@@ -1,6 +1,7 @@
 #include "workers/courier.h"
 
 #include "proto/delivery.h"
+#include "tests/support/refill.h"
 #include "tests/unit/workers/bench.h"
 
 namespace parley::test {
@@ -30,7 +31,7 @@ struct CourierAtWork : testing::Test {
         brokers, metrics);
   }
   void fill_routes() {
-    ASSERT_TRUE(bench.routes.mark_refilled());
+    ASSERT_TRUE(test::refill(bench.routes));
     ASSERT_TRUE(bench.routes.add(north, std::vector{ann}));
     ASSERT_TRUE(bench.routes.add(south, std::vector{bob}));
   }
@@ -79,7 +80,7 @@ Answered login_of(UserId user, InstanceId gateway) {
 }
 
 TEST_F(CourierAtWork, ALoginIsAnsweredWhenItsGatewayIsARoute) {
-  ASSERT_TRUE(bench.routes.mark_refilled());
+  ASSERT_TRUE(test::refill(bench.routes));
   work({Arrivals{{login_of(ann, north), login_of(bob, south)}}, message("sent right after")});
   EXPECT_EQ(answers.size(), 2u);
   EXPECT_EQ(gateways(), (std::vector{north, south}));

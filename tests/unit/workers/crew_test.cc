@@ -3,6 +3,7 @@
 #include <semaphore>
 
 #include "proto/delivery.h"
+#include "tests/support/refill.h"
 #include "tests/unit/workers/bench.h"
 #include "tests/unit/workers/forwarding_user_store.h"
 
@@ -58,7 +59,9 @@ class HeldRoutes final : public RouteStore {
   Status remove(InstanceId gateway, std::span<const UserId> users) override {
     return routes_.remove(gateway, users);
   }
-  Status mark_refilled() override { return routes_.mark_refilled(); }
+  Status mark_refilled(std::uint64_t emptied) override {
+    return routes_.mark_refilled(emptied);
+  }
 
  private:
   MemoryRouteStore routes_;
@@ -279,7 +282,7 @@ TEST_F(CrewAtWork, LooksDeadWhenAThreadIsStuckAndRecovers) {
 
 TEST_F(CrewAtWork, StoresReportsOfGatewaysAndUsesThem) {
   hire();
-  ASSERT_TRUE(bench.routes.mark_refilled());
+  ASSERT_TRUE(test::refill(bench.routes));
   wire::RouteReport report;
   report.add_present(bob.user.value);
   submit(Verb::route_report, {{}, 0, report.SerializeAsString()});

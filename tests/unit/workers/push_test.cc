@@ -1,4 +1,5 @@
 #include "proto/push.pb.h"
+#include "tests/support/refill.h"
 #include "tests/unit/workers/bench.h"
 #include "workers/account_rules.h"
 
@@ -152,7 +153,7 @@ TEST_F(Push, NobodyLogsInAsAServiceAndItTakesAsLongAsForOthers) {
 }
 
 TEST_F(Push, OnlineOnlyGoesToWhoIsThereAndStoresNothing) {
-  ASSERT_TRUE(bench.routes.mark_refilled());
+  ASSERT_TRUE(test::refill(bench.routes));
   ASSERT_TRUE(bench.routes.add(north, std::array{ann}));
   const auto reply = publish(request(wire::KEEP_ONLINE_ONLY, {bob.value, ann.value, 77}));
   EXPECT_EQ(in_words(*reply), "2 OFFLINE; 1 SENT; 77 OFFLINE; ");
