@@ -25,7 +25,7 @@ const ChaosOptions short_run{.length = 35s,
                              .seed = 1,
                              .only = {"broker-kill", "gateway-kill", "worker-kill", "workers-down",
                                       "postgres-kill", "postgres-backends", "commit-answer-lost",
-                                      "redis-kill", "redis-flush", "worker-broker-cut",
+                                      "redis-kill", "redis-wrong-types", "worker-broker-cut",
                                       "worker-postgres-silent", "clients-gateway-cut",
                                       "client-repeats"}};
 
