@@ -1,6 +1,5 @@
 #include "tests/e2e/bad_input/swarm.h"
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,19 +9,12 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "tests/support/ipv4.h"
 
 namespace parley::test {
 namespace {
 
 constexpr std::uint32_t first_address = (127U << 24) | (1U << 16) | 1;
-
-sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(host);
-  return address;
-}
 
 int new_socket(std::uint32_t source) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -30,7 +22,7 @@ int new_socket(std::uint32_t source) {
   // Its end is a reset: nothing of a hundred thousand connections stays behind.
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  const sockaddr_in from = address_of(source, 0);
+  const sockaddr_in from = ipv4(source, 0);
   PARLEY_ASSERT(bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0);
   return fd;
 }
@@ -77,7 +69,7 @@ void Swarm::open(std::size_t at) {
   attacker.fd =
       new_socket(first_address + static_cast<std::uint32_t>(at / options_.per_address));
   ++opened_;
-  const sockaddr_in to = address_of(INADDR_LOOPBACK, options_.port);
+  const sockaddr_in to = ipv4(INADDR_LOOPBACK, options_.port);
   connect(attacker.fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
   epoll_event wanted{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP, .data = {.u64 = at}};
   PARLEY_ASSERT(epoll_ctl(epoll_, EPOLL_CTL_ADD, attacker.fd, &wanted) == 0);

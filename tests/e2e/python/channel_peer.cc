@@ -4,7 +4,6 @@
 //   channel_peer call PORT PUBLIC KEY_ID     sends bodies of many sizes and expects each back
 // Its clock goes an hour with each frame that it sends, so that every one comes after a rekey.
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/random.h"
 #include "proto/channel.h"
 #include "proto/limits.h"
+#include "tests/support/ipv4.h"
 #include "tests/unit/proto/hex.h"
 
 namespace parley {
@@ -53,14 +53,6 @@ class Socket {
  private:
   int fd_;
 };
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
 
 class Peer {
  public:
@@ -117,7 +109,7 @@ int echo(Peer& peer) {
 
 int serve(const SecretKey& secret, std::uint16_t key_id) {
   const Socket listener(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address = loopback(0);
+  sockaddr_in address = test::ipv4(INADDR_LOOPBACK, 0);
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   PARLEY_ASSERT(bind(listener.fd(), generic, size) == 0 && listen(listener.fd(), 1) == 0);
@@ -145,7 +137,7 @@ bool comes_back(Peer& peer, std::uint32_t number, const std::string& body) {
 
 int call(std::uint16_t port, const PinnedKey& pin) {
   const Socket server(socket(AF_INET, SOCK_STREAM, 0));
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = test::ipv4(INADDR_LOOPBACK, port);
   PARLEY_ASSERT(connect(server.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
                 0);
   auto initiator = Initiator::start(pin, Transport::tcp, fresh_ephemeral());

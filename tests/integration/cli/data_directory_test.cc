@@ -1,7 +1,6 @@
 #include "cli/data_directory.h"
 
 #include <gmock/gmock.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "cli/server_key.h"
 #include "cli/spawn.h"
 #include "cli/up_file.h"
+#include "tests/support/ipv4.h"
 
 namespace parley {
 namespace {
@@ -174,9 +174,7 @@ TEST_F(DataDirectoryTest, UpFileIsReadBackAsItWasWritten) {
 
 TEST(FreePort, IsRefusedWhereSomebodyListens) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in address = test::ipv4(INADDR_LOOPBACK, 0);
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(listen(fd, 1), 0);
   socklen_t size = sizeof address;

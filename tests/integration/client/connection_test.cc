@@ -2,7 +2,6 @@
 #include "client/connection.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "client/sync_client.h"
 #include "proto/limits.h"
+#include "tests/support/ipv4.h"
 
 namespace parley::client {
 namespace {
@@ -20,9 +20,7 @@ class Server {
  public:
   Server() : key_(generate_server_key(7)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in address = test::ipv4(INADDR_LOOPBACK, 0);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(listen(listener_, 8), 0);
     socklen_t size = sizeof address;

@@ -1,6 +1,5 @@
 #include "tests/integration/gateway/socket_client.h"
 
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,19 +9,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "tests/support/ipv4.h"
+
 namespace parley::test {
-
-namespace {
-
-sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(host);
-  return address;
-}
-
-}  // namespace
 
 SocketClient::SocketClient(std::uint16_t port, const Options& options)
     : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), channel_(options.server) {
@@ -34,10 +23,10 @@ SocketClient::SocketClient(std::uint16_t port, const Options& options)
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (options.source != 0) {
-    const sockaddr_in from = address_of(options.source, 0);
+    const sockaddr_in from = ipv4(options.source, 0);
     PARLEY_ASSERT(bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0);
   }
-  const sockaddr_in to = address_of(INADDR_LOOPBACK, port);
+  const sockaddr_in to = ipv4(INADDR_LOOPBACK, port);
   if (connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) close(release());
   const timeval none{};
   setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);

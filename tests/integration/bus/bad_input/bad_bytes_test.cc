@@ -2,7 +2,6 @@
 // broker's doors.
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,6 +12,7 @@
 
 #include "base/random.h"
 #include "tests/integration/bus/bad_input/besieged_broker.h"
+#include "tests/support/ipv4.h"
 
 namespace parley::test {
 namespace {
@@ -30,10 +30,7 @@ class Stream {
       const char* port = endpoint.data() + endpoint.rfind(':') + 1;
       std::uint16_t number = 0;
       std::from_chars(port, endpoint.data() + endpoint.size(), number);
-      sockaddr_in to{};
-      to.sin_family = AF_INET;
-      to.sin_port = htons(number);
-      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      const sockaddr_in to = ipv4(INADDR_LOOPBACK, number);
       dial(AF_INET, reinterpret_cast<const sockaddr*>(&to), sizeof to);
     }
   }
