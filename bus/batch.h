@@ -10,6 +10,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/bytes.h"
 #include "proto/envelope.h"
@@ -22,19 +23,19 @@ namespace parley {
 inline constexpr std::size_t batch_bytes = 64 * 1024;
 static_assert(batch_bytes + limits::envelope_header_bytes <= limits::envelope_max);
 
-// Puts as many of the envelopes first … last as fit into one message, at least one. Returns the
-// first that is not in it. Requires: first != last; each is a valid envelope.
+// The next message of the envelopes next … last: as many as fit, at least one, and `next` is then the first
+// that is not in it. A single one is not copied: the message lasts as long as the envelopes and `batch`.
+// Requires: next != last; each is a valid envelope.
 template <typename Iterator>
-Iterator pack(Iterator first, Iterator last, std::string& message) {
-  message = *first;
-  Iterator next = std::next(first);
-  if (next == last || first->size() + next->size() > batch_bytes) return next;
-  message = encode(EnvelopeHeader{.kind = EnvelopeKind::batch}, {});
-  for (next = first; next != last && message.size() + next->size() <= batch_bytes; ++next) {
-    append(message, static_cast<std::uint32_t>(next->size()));
-    message += *next;
+std::string_view pack(Iterator& next, Iterator last, std::string& batch) {
+  const Iterator first = next++;
+  if (next == last || first->size() + next->size() > batch_bytes) return *first;
+  batch = encode(EnvelopeHeader{.kind = EnvelopeKind::batch}, {});
+  for (next = first; next != last && batch.size() + next->size() <= batch_bytes; ++next) {
+    append(batch, static_cast<std::uint32_t>(next->size()));
+    batch += *next;
   }
-  return next;
+  return batch;
 }
 
 // By its first two bytes alone: an envelope is decoded once, by whom it is for.
@@ -63,6 +64,15 @@ bool unpack(std::string_view message, Each each) {
     rest.remove_prefix(length);
   }
   return rest.empty();
+}
+
+// The same for whoever keeps them: `each` is given the bytes, a single one's without a copy.
+template <typename Each>
+bool unpack(std::string&& message, Each each) {
+  if (is_batch(message))
+    return unpack(std::string_view(message), [&](std::string_view one) { each(std::string(one)); });
+  each(std::move(message));
+  return true;
 }
 
 }  // namespace parley

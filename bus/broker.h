@@ -62,7 +62,7 @@ class Broker {
   bool is_drained() const { return draining_ && dispatcher_.idle(); }
 
   // What is to be done since the last call; send each receiver's actions in their order.
-  std::vector<BrokerAction> take_actions() { return std::exchange(output_.actions, {}); }
+  std::vector<BrokerAction> take_actions() { return output_.take_actions(); }
   std::vector<BrokerEvent> take_events() { return std::exchange(output_.events, {}); }
 
   // What `parley status` shows.

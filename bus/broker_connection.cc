@@ -68,17 +68,18 @@ void BrokerConnection::open() {
 
 bool BrokerConnection::read_one(ZmqSocket& socket) {
   if (core_.needs_socket() || !socket.receive(incoming_)) return false;
-  const bool whole = unpack(incoming_.bytes, [this](std::string_view bytes) { take(bytes); });
+  const bool whole =
+      unpack(std::move(incoming_.bytes), [this](std::string bytes) { take(std::move(bytes)); });
   if (!whole) log::warn("bus.malformed", {{"broker", options_.endpoint.address}});
   return true;
 }
 
-void BrokerConnection::take(std::string_view bytes) {
+void BrokerConnection::take(std::string bytes) {
   const auto envelope = decode_envelope(bytes);
   if (!envelope) return log::warn("bus.malformed", {{"broker", options_.endpoint.address}});
   const auto received = core_.on_message(*envelope, loop_.now());
   perform(received.change);
-  if (received.for_owner) handlers_.on_message(envelope->header, std::string(bytes));
+  if (received.for_owner) handlers_.on_message(envelope->header, std::move(bytes));
 }
 
 bool BrokerConnection::send(std::string bytes, std::size_t waiting_max) {
@@ -91,8 +92,8 @@ bool BrokerConnection::flush(ZmqSocket& socket) {
   auto& outbox = core_.outbox();
   if (outbox.empty()) return false;
   while (!outbox.empty()) {
-    const auto rest = pack(outbox.begin(), outbox.end(), outgoing_);
-    if (socket.send(outgoing_) != SendStatus::sent) break;
+    auto rest = outbox.begin();
+    if (socket.send(pack(rest, outbox.end(), batch_)) != SendStatus::sent) break;
     outbox.erase(outbox.begin(), rest);
   }
   return true;

@@ -63,7 +63,7 @@ class BrokerConnection {
  private:
   void open();
   bool read_one(ZmqSocket& socket);
-  void take(std::string_view bytes);
+  void take(std::string bytes);
   bool flush(ZmqSocket& socket);
   void lose();
   void on_refused();
@@ -76,7 +76,7 @@ class BrokerConnection {
   Handlers handlers_;
   ConnectionCore core_;
   ZmqMessage incoming_;
-  std::string outgoing_;
+  std::string batch_;
   std::unique_ptr<UvSocket> monitor_;  // outlives the socket (ZmqSocket::monitor)
   std::unique_ptr<UvSocket> socket_;
   Random random_;

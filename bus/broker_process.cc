@@ -23,7 +23,7 @@ namespace {
 
 constexpr Duration tick_every = 100ms;
 constexpr Duration status_every = 1s;  // in the metrics
-constexpr std::size_t budget = 64;           // messages (of up to batch_bytes) per turn and socket
+constexpr std::size_t budget = 128;          // messages (of up to batch_bytes) per turn and socket
 constexpr std::size_t backlog_max = 50'000;  // read before a death is believed, per socket
 constexpr std::size_t backlog_slice = 512;     // of one socket, before the next one's turn
 constexpr Duration backlog_time_max = 250ms;
@@ -112,7 +112,7 @@ struct BrokerProcess::Impl {
                              {Side::workers, Protection::curve}}};
   std::array<std::vector<std::string>, 2> bound;
   ZmqMessage incoming;
-  std::string outgoing;
+  std::string batch;
   // By receiver. Empty lists stay until the next tick: under load the same receivers come again and again.
   Mail mail;
   std::vector<Mail::value_type*> posted;  // those that are not empty
@@ -253,11 +253,11 @@ bool BrokerProcess::Impl::read_one(const Door& door, ZmqSocket& socket) {
   if (who == nullptr) return true;
   const PeerKey from{door.side, std::move(incoming.identity), door.protection};
   const Instant read_at = now();
-  const bool whole = unpack(incoming.bytes, [&](std::string_view bytes) {
+  const bool whole = unpack(std::move(incoming.bytes), [&](std::string bytes) {
     const FailAction fault = failpoints_exist() ? failpoint_of(bytes) : FailAction::nothing;
     if (fault == FailAction::drop) return;
-    if (fault == FailAction::twice) broker.on_message(from, *who, std::string(bytes), read_at);
-    broker.on_message(from, *who, std::string(bytes), read_at);
+    if (fault == FailAction::twice) broker.on_message(from, *who, bytes, read_at);
+    broker.on_message(from, *who, std::move(bytes), read_at);
   });
   if (!whole) broker.on_message(from, *who, {}, read_at);  // counted as malformed
   return true;
@@ -318,8 +318,8 @@ std::size_t BrokerProcess::Impl::send(const PeerKey& to,
   ZmqSocket& socket = socket_of(to).for_sending();
   for (auto next = envelopes.begin(); next != envelopes.end();) {
     const auto first = next;
-    next = pack(first, envelopes.end(), outgoing);
-    const SendStatus status = socket.send_to(to.identity, outgoing);
+    const std::string_view message = pack(next, envelopes.end(), batch);
+    const SendStatus status = socket.send_to(to.identity, message);
     const auto sent = static_cast<std::size_t>(first - envelopes.begin());
     if (status == SendStatus::unreachable) return sent;
     // Who has so much unread is stuck. He may register again; what he was to get is not half lost so.

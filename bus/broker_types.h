@@ -131,6 +131,13 @@ struct BrokerOutput {
   FlightRecorder flights;
 
   void send(const PeerKey& to, std::string bytes) { actions.push_back({to, std::move(bytes)}); }
+  // There will be about as many again.
+  std::vector<BrokerAction> take_actions() {
+    std::vector<BrokerAction> taken;
+    taken.reserve(actions.size());
+    taken.swap(actions);
+    return taken;
+  }
 };
 
 }  // namespace parley

@@ -120,14 +120,14 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
   }
   ++output_.counters.requests;
   ++service->requests;
-  const SlabIndex at = store(header, *service, std::move(bytes), ttl);
+  const SlabIndex at = store(header, *service, lane, std::move(bytes), ttl);
   lanes_[requests_[at].lane].worker = worker;
   note(FlightPoint::broker_accepted, at);
   place(at);
 }
 
-SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, std::string bytes,
-                            Duration ttl) {
+SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, SlabIndex lane,
+                            std::string bytes, Duration ttl) {
   held_bytes_ += bytes.size();
   const SlabIndex at = requests_.insert(header.id);
   Request& request = requests_[at];
@@ -139,9 +139,7 @@ SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, std:
   request.trace = header.trace;
   request.verb = header.verb;
   request.service = &service;
-  const LaneKey key{header.key, &service};
-  request.lane = lanes_.find(key);
-  if (request.lane == no_index) request.lane = lanes_.insert(key);
+  request.lane = lane != no_index ? lane : lanes_.insert({header.key, &service});
   lanes_[request.lane].requests.push_back(requests_, at);
   return at;
 }

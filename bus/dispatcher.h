@@ -94,7 +94,8 @@ class Dispatcher {
 
   // The steps of a request's life. Each takes it out of the list that it stood in, or puts it into
   // one.
-  SlabIndex store(const EnvelopeHeader& header, Service& service, std::string bytes, Duration ttl);
+  SlabIndex store(const EnvelopeHeader& header, Service& service, SlabIndex lane, std::string bytes,
+                  Duration ttl);
   void place(SlabIndex at);  // its lane has a worker, or it becomes an orphan
   void give_up(SlabIndex at, Errc code);
   void send(SlabIndex at);

@@ -24,7 +24,7 @@ wire::TraceAnswer FlightRecorder::answer(const wire::TraceQuery& query, Instant 
   std::vector<const FlightEvent*> found;
   const std::uint64_t known = std::min<std::uint64_t>(next_, ring_.size());
   for (std::uint64_t age = 1; age <= known && found.size() < answer_events_max; ++age) {
-    const FlightEvent& event = ring_[(next_ - age) % ring_.size()];
+    const FlightEvent& event = ring_[(next_ - age) & mask_];
     if (is_asked_for(event)) found.push_back(&event);
   }
   std::ranges::reverse(found);

@@ -3,11 +3,13 @@
 // per event.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "proto/bus.pb.h"
@@ -36,11 +38,13 @@ class FlightRecorder {
  public:
   static constexpr std::size_t answer_events_max = 200;
 
-  // `events` are remembered; 40 bytes each.
-  explicit FlightRecorder(std::size_t events = 16'384) : ring_(events) {}
+  // `events`, a power of two, are remembered; 40 bytes each.
+  explicit FlightRecorder(std::size_t events = 16'384) : ring_(events), mask_(events - 1) {
+    PARLEY_ASSERT(std::has_single_bit(events));
+  }
 
   void note(const FlightEvent& event) {
-    ring_[next_ % ring_.size()] = event;
+    ring_[next_ & mask_] = event;
     ++next_;
   }
 
@@ -50,6 +54,7 @@ class FlightRecorder {
 
  private:
   std::vector<FlightEvent> ring_;
+  std::uint64_t mask_;
   std::uint64_t next_ = 0;
 };
 

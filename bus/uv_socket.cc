@@ -19,19 +19,25 @@ struct UvSocket::Handles {
   std::optional<ZmqSocket> socket;
   std::size_t budget;
   Handlers handlers;
-  bool used = true;       // since the socket was last asked
-  bool waiting = false;   // what it answered
+  // Whether something can be read. Unknown once the socket was used, but for a read that ended at its
+  // budget: then more waits, or the next read is in vain and tells.
+  enum class Rest { none, some, unknown };
+  Rest rest = Rest::unknown;
   bool signalled = false;
   bool prepared = false;  // between our prepare and our check
 
   Handles(ZmqSocket zmq, std::size_t most, Handlers h)
       : socket(std::move(zmq)), budget(most), handlers(std::move(h)) {}
 
+  void was_used() {
+    if (rest == Rest::none) rest = Rest::unknown;
+  }
+
   void before_block() {
     prepared = true;
-    if (handlers.before_block(*socket)) used = true;
-    if (std::exchange(used, false)) waiting = socket->readable();
-    if (waiting) keep_turning();
+    if (handlers.before_block(*socket)) was_used();
+    if (rest == Rest::unknown) rest = socket->readable() ? Rest::some : Rest::none;
+    if (rest == Rest::some) keep_turning();
     else uv_idle_stop(&idle);
   }
 
@@ -41,9 +47,9 @@ struct UvSocket::Handles {
   }
 
   std::size_t read(std::size_t most) {
-    used = true;
     std::size_t count = 0;
     while (count < most && handlers.read_one(*socket)) ++count;
+    rest = count < most ? Rest::unknown : Rest::some;
     if (count > 0) handlers.after_batch();
     return count;
   }
@@ -73,7 +79,7 @@ UvSocket::UvSocket(Loop& loop, ZmqSocket socket, std::size_t budget, Handlers ha
   uv_check_start(&h->check, [](uv_check_t* uv) {
     auto* self = static_cast<Handles*>(uv->data);
     self->prepared = false;
-    if (std::exchange(self->signalled, false) || self->waiting || self->used)
+    if (std::exchange(self->signalled, false) || self->rest != Handles::Rest::none)
       self->read(self->budget);
   });
 }
@@ -89,7 +95,7 @@ UvSocket::~UvSocket() {
 }
 
 ZmqSocket& UvSocket::for_sending() {
-  handles_->used = true;
+  handles_->was_used();
   if (handles_->prepared) handles_->keep_turning();
   return *handles_->socket;
 }

@@ -6,8 +6,8 @@
 //   poll     the descriptor only ends the block
 //   check    read messages, at most `budget` per turn, so that others get their turn too
 //
-// Asking costs a system call, so it is left out while the socket was not used since the last time: then
-// the descriptor still tells the truth.
+// Asking costs two system calls, so it is left out while the socket was not used since the last time, for
+// then the descriptor still tells the truth, and after a read that ended at its budget: the loop then turns.
 //
 // Thread: the loop's. It must not be destroyed from within one of its own handlers.
 #pragma once

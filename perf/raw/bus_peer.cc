@@ -79,8 +79,7 @@ void BusPeer::say(std::string_view route, std::string_view bytes) {
 
 void BusPeer::flush() {
   for (auto next = mail_.begin(); next != mail_.end();) {
-    next = pack(next, mail_.end(), outgoing_);
-    dealer_.send({}, outgoing_);
+    dealer_.send({}, pack(next, mail_.end(), batch_));
   }
   mail_.clear();
 }

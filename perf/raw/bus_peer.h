@@ -60,7 +60,7 @@ class BusPeer {
   bool ready_ = false;
   Dealer::Message incoming_;
   std::vector<std::string> mail_;
-  std::string outgoing_;
+  std::string batch_;
   std::string failure_;
 };
 

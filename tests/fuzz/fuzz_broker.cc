@@ -231,11 +231,12 @@ class Script {
     std::vector<std::string> envelopes;
     for (int count = 1 + byte() % 4; count > 0; --count)
       envelopes.push_back(encode(request_of(from, ++numbers_), input_.take(byte() % 64)));
-    std::string message;
-    pack(envelopes.begin(), envelopes.end(), message);
+    auto next = envelopes.begin();
+    std::string packed;
+    std::string message(pack(next, envelopes.end(), packed));
     if (const std::size_t cut = byte(); cut < 64) message.resize(message.size() - cut);
     const bool whole =
-        unpack(message, [&](std::string_view bytes) { give(from, std::string(bytes)); });
+        unpack(std::move(message), [&](std::string bytes) { give(from, std::move(bytes)); });
     if (!whole) give(from, {});
   }
 

@@ -28,9 +28,9 @@ void try_batch(std::string_view message) {
   };
   if (!whole || pieces.empty() || !std::ranges::all_of(pieces, is_envelope)) return;
   std::vector<std::string> again;
-  std::string packed;
+  std::string batch;
   for (auto next = pieces.begin(); next != pieces.end();) {
-    next = pack(next, pieces.end(), packed);
+    const std::string_view packed = pack(next, pieces.end(), batch);
     PARLEY_ASSERT(packed.size() <= std::max(batch_bytes, message.size()));
     PARLEY_ASSERT(unpack(packed, [&](std::string_view piece) { again.emplace_back(piece); }));
   }

@@ -13,7 +13,7 @@ namespace parley::sim {
 namespace {
 
 constexpr Duration tick_every = 100ms;
-constexpr std::size_t budget = 64;
+constexpr std::size_t budget = 128;
 constexpr std::size_t backlog_max = 50'000;
 constexpr int probes_per_disconnect = 3;
 constexpr std::size_t worker_messages_max = 100'000;
@@ -189,11 +189,11 @@ BrokerNode::SendResult BrokerNode::send(const PeerKey& to,
   const std::size_t mark =
       to.side == Side::gateways ? options_.gateway_messages_max : worker_messages_max;
   for (auto next = envelopes.begin(); next != envelopes.end();) {
-    next = pack(next, envelopes.end(), outgoing_);
+    const std::string_view message = pack(next, envelopes.end(), batch_);
     // A full pipe: dropped, and counted by the real shell.
     if (route->second->pipes[down].size() >= mark) continue;
     const auto open = std::ranges::find(router.open, route->second, &Open::connection);
-    open->link->send_down(route->second, outgoing_);
+    open->link->send_down(route->second, std::string(message));
   }
   return SendResult::done;
 }

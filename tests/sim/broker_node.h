@@ -110,7 +110,7 @@ class BrokerNode : public Node {
   std::unordered_map<std::string, Lent> lent_;            // by name
   std::unordered_map<std::string, Delivered> delivered_;  // by identity
   std::uint64_t workers_lost_ = 0;
-  std::string outgoing_;
+  std::string batch_;
 };
 
 }  // namespace parley::sim

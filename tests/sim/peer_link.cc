@@ -53,8 +53,8 @@ void PeerLink::take(std::string_view bytes) {
 void PeerLink::flush() {
   auto& outbox = core_.outbox();
   while (!outbox.empty()) {
-    const auto rest = pack(outbox.begin(), outbox.end(), outgoing_);
-    if (link_.send_up(outgoing_) != Link::Sent::sent) return;
+    auto rest = outbox.begin();
+    if (link_.send_up(std::string(pack(rest, outbox.end(), batch_))) != Link::Sent::sent) return;
     outbox.erase(outbox.begin(), rest);
   }
 }

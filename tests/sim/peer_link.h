@@ -62,7 +62,7 @@ class PeerLink : public DealerEnd {
   Options options_;
   Handlers handlers_;
   ConnectionCore core_;
-  std::string outgoing_;
+  std::string batch_;
 };
 
 }  // namespace parley::sim

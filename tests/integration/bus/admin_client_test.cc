@@ -106,7 +106,8 @@ TEST(AdminClient, CollectsATraceFromAllWhoWereAsked) {
   FakeBroker broker([](const Envelope&) -> std::vector<std::string> {
     const std::vector<std::string> rest{trace_reply("worker-1"), trace_reply("worker-2")};
     std::string batch;
-    pack(rest.begin(), rest.end(), batch);
+    auto next = rest.begin();
+    pack(next, rest.end(), batch);
     return {trace_reply("broker-1", 3), trace_reply("gateway-1"), batch};
   });
   const auto answers = ask_trace({{broker.endpoint()}}, {}, soon);

@@ -13,28 +13,41 @@ std::vector<std::string> unpacked(std::string_view message) {
   return all;
 }
 
+// All in one message.
+std::string packed(const std::vector<std::string>& envelopes) {
+  std::string batch;
+  auto next = envelopes.begin();
+  const std::string message(pack(next, envelopes.end(), batch));
+  EXPECT_EQ(next, envelopes.end());
+  return message;
+}
+
 TEST(Batch, AnEnvelopeThatIsAloneTravelsAsItIs) {
   const std::vector<std::string> one{request(1, "a")};
-  std::string message;
-  EXPECT_EQ(pack(one.begin(), one.end(), message), one.end());
+  const std::string message = packed(one);
   EXPECT_EQ(message, one[0]);
   EXPECT_EQ(unpacked(message), one);
+  std::vector<std::string> kept;
+  EXPECT_TRUE(unpack(std::string(message), [&](std::string bytes) { kept.push_back(bytes); }));
+  EXPECT_EQ(kept, one);
 }
 
 TEST(Batch, ManyTravelAsOneMessageAndInOrder) {
   std::vector<std::string> many;
   for (std::uint64_t i = 0; i < 100; ++i) many.push_back(request(i, std::string(i, 'x')));
-  std::string message;
-  EXPECT_EQ(pack(many.begin(), many.end(), message), many.end());
+  const std::string message = packed(many);
   EXPECT_EQ(unpacked(message), many);
+  std::vector<std::string> kept;
+  EXPECT_TRUE(unpack(std::string(message), [&](std::string bytes) { kept.push_back(bytes); }));
+  EXPECT_EQ(kept, many);
 }
 
 TEST(Batch, ItEndsBeforeItIsTooLargeForTheBus) {
   const std::vector<std::string> many(10, request(1, std::string(20'000, 'x')));
-  std::string message;
+  std::string batch;
   std::vector<std::string> received;
   for (auto next = many.begin(); next != many.end();) {
-    next = pack(next, many.end(), message);
+    const std::string_view message = pack(next, many.end(), batch);
     EXPECT_LE(message.size(), batch_bytes);
     for (std::string& envelope : unpacked(message)) received.push_back(std::move(envelope));
   }
@@ -44,15 +57,15 @@ TEST(Batch, ItEndsBeforeItIsTooLargeForTheBus) {
 TEST(Batch, TheLargestEnvelopeStillTravels) {
   const std::vector<std::string> two(
       2, request(1, std::string(limits::envelope_max - limits::envelope_header_bytes, 'x')));
-  std::string message;
-  EXPECT_EQ(pack(two.begin(), two.end(), message), two.begin() + 1);
-  EXPECT_EQ(message, two[0]);
+  std::string batch;
+  auto next = two.begin();
+  EXPECT_EQ(pack(next, two.end(), batch), two[0]);
+  EXPECT_EQ(next, two.begin() + 1);
 }
 
 TEST(Batch, EveryTruncationIsNoticedAndNothingIsReadBeyondIt) {
   const std::vector<std::string> two{request(1, "one"), request(2, "two")};
-  std::string message;
-  pack(two.begin(), two.end(), message);
+  const std::string message = packed(two);
   const std::size_t whole_first = limits::envelope_header_bytes + 4 + two[0].size();
   for (std::size_t size = limits::envelope_header_bytes + 1; size < message.size(); ++size) {
     std::size_t seen = 0;
@@ -64,8 +77,7 @@ TEST(Batch, EveryTruncationIsNoticedAndNothingIsReadBeyondIt) {
 
 TEST(Batch, ABatchWithinABatchIsRefused) {
   const std::vector<std::string> two{request(1, "one"), request(2, "two")};
-  std::string inner;
-  pack(two.begin(), two.end(), inner);
+  const std::string inner = packed(two);
   std::string message = encode({.kind = EnvelopeKind::batch}, {});
   append(message, static_cast<std::uint32_t>(inner.size()));
   message += inner;
@@ -74,8 +86,7 @@ TEST(Batch, ABatchWithinABatchIsRefused) {
 
 TEST(Batch, ItsBytesArePinned) {
   const std::vector<std::string> two{request(1, "a"), request(2, "b")};
-  std::string message;
-  pack(two.begin(), two.end(), message);
+  const std::string message = packed(two);
   EXPECT_EQ(message.size(), 96U + 2 * (4 + 97));
   EXPECT_EQ(message.substr(0, 4), std::string("\x01\x28\x00\x00", 4));
   EXPECT_EQ(message.substr(96, 4), std::string("\x61\x00\x00\x00", 4));
