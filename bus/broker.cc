@@ -327,7 +327,11 @@ void Broker::judge_silence(Instant now) {
     else if (silence >= options_.ping_every && now - peer.pinged_at >= options_.ping_every)
       probe(peer);
   });
-  for (Peer* peer : dead) lose(*peer, PeerEvent::Kind::silent);
+  // Perhaps it is only we who do not hear it: then it need not find that out by our silence.
+  for (Peer* peer : dead) {
+    turn_away(peer->key, {}, Errc::unauthenticated);
+    lose(*peer, PeerEvent::Kind::silent);
+  }
 }
 
 void Broker::on_keys_changed(const std::function<bool(const Principal&)>& is_valid, Instant now) {

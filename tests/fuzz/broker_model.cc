@@ -144,6 +144,7 @@ void BrokerModel::check(Instant now) {
   const auto events = broker_.take_events();
   // A life that ends in this step may have been sent something before; one that begins may be,
   // after.
+  given_up_.clear();
   for (const BrokerEvent& event : events) {
     const auto* peer = std::get_if<PeerEvent>(&event);
     if (const auto* parked = std::get_if<ParkedEvent>(&event)) parked_[parked->ticket] = parked->id;
@@ -152,6 +153,7 @@ void BrokerModel::check(Instant now) {
         peer->kind == PeerEvent::Kind::replaced || peer->kind == PeerEvent::Kind::impostor;
     if (made_way) end(peer->role, peer->name);
     if (peer->kind == PeerEvent::Kind::registered) check_registered(*peer);
+    if (peer->kind == PeerEvent::Kind::silent) given_up_.emplace(peer->role, peer->name);
   }
   for (const BrokerAction& action : actions) check_action(action, now);
   for (const BrokerEvent& event : events) {
@@ -227,7 +229,9 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
     case EnvelopeKind::reply: return check_reply(action.to, action.bytes);
     case EnvelopeKind::registered:
     case EnvelopeKind::ping: PARLEY_ASSERT(is_registered(action.to)); break;
-    case EnvelopeKind::not_registered: PARLEY_ASSERT(to_giver || is_draining_); break;
+    case EnvelopeKind::not_registered:
+      PARLEY_ASSERT(to_giver || is_draining_ || is_given_up(action.to));
+      break;
     case EnvelopeKind::pong:
     case EnvelopeKind::unreachable: PARLEY_ASSERT(to_giver); break;
     case EnvelopeKind::status_reply:
@@ -244,6 +248,11 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
     case EnvelopeKind::deliver: return check_delivery(action.to, action.bytes);
     default: assertion_failed("a kind that brokers send", __FILE__, __LINE__);
   }
+}
+
+bool BrokerModel::is_given_up(const PeerKey& peer) const {
+  const auto life = lives_.find(peer);
+  return life != lives_.end() && given_up_.contains({life->second.role, life->second.name});
 }
 
 void BrokerModel::check_request(const PeerKey& to, const std::string& bytes, Instant now) {

@@ -126,6 +126,7 @@ class BrokerModel {
   void check_delivery(const PeerKey& to, const std::string& bytes);
   void end(Role role, const std::string& name);
   void check_action(const BrokerAction& action, Instant now);
+  bool is_given_up(const PeerKey& peer) const;
   void check_request(const PeerKey& to, const std::string& bytes, Instant now);
   void check_order(const Life& worker, const Open& open, const EnvelopeHeader& header) const;
   void check_reply(const PeerKey& to, const std::string& bytes);
@@ -140,6 +141,7 @@ class BrokerModel {
   std::optional<Given> given_;
   std::map<std::uint64_t, RequestId> parked_;  // by ticket
   bool is_draining_ = false;
+  std::set<std::pair<Role, std::string>> given_up_;  // for their silence, in this step
   std::uint64_t malformed_ = 0;
   std::uint64_t serials_ = 0;
   std::uint64_t orders_ = 0;

@@ -194,9 +194,11 @@ TEST(Liveness, ASilentPeerIsPingedAfterHalfASecondAndDeadAfterOneAndAHalf) {
   EXPECT_EQ(bus.take(worker, EnvelopeKind::ping).size(), 1U);
   bus.pass(900ms);
   EXPECT_EQ(bus.broker.peers(), 1U);
+  EXPECT_TRUE(bus.take(worker, EnvelopeKind::not_registered).empty());
   bus.pass(100ms);
   EXPECT_EQ(bus.broker.peers(), 0U);
   EXPECT_EQ(bus.counters().peers_lost, 1U);
+  EXPECT_EQ(bus.take(worker, EnvelopeKind::not_registered).size(), 1U) << "it may hear us";
 }
 
 TEST(Liveness, AnyTrafficCountsAndABusyPeerIsNotPinged) {
