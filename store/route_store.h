@@ -1,6 +1,7 @@
 // Which gateways hold connections of which user: a cache, in Redis, that may vanish at any moment. Never on
-// the way of an ack. Implementations: store/redis, store/memory. One thread each; every call is bounded
-// by 200 ms, and a breaker makes calls fail at once while the cache is away.
+// the way of an ack. Implementations: store/redis, store/memory. One thread each; a call is
+// at most four pipelines of at most 200 ms each, and a breaker makes calls fail at once while the cache is
+// away.
 #pragma once
 
 #include <cstdint>

@@ -24,13 +24,13 @@ RouteRepair::Action RouteRepair::after_complete(Instant now) {
 
 RouteRepair::Action RouteRepair::after_emptied(std::uint64_t number, Instant now) {
   const auto* refilling = std::get_if<Refilling>(&state_);
-  if (refilling != nullptr && refilling->emptied == number) {
-    if (now - refilling->since < refilled_after) return Action::nothing;
+  const bool is_known = refilling != nullptr && refilling->emptied == number;
+  if (is_known && now - refilling->since >= refilled_after) {
     state_ = Healthy{};
     return Action::mark_refilled;
   }
   if (!may_ask(now)) return Action::nothing;
-  state_ = Refilling{number, now};
+  if (!is_known) state_ = Refilling{number, now};
   return ask(now);
 }
 

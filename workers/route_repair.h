@@ -20,10 +20,10 @@ class RouteRepair {
   using Lookup = std::variant<Complete, Emptied, Failed>;
   enum class Action { nothing, ask_gateways, mark_refilled };
 
-  // What to do after a lookup. Gateways are asked at most once per second. A cache that was emptied
-  // is marked refilled by the first lookup that is 3 s or more after the question about that number; one
-  // that was emptied again meanwhile is asked about again. A cache that came back is asked about once,
-  // because routes that changed meanwhile could not be stored.
+  // What to do after a lookup. Gateways are asked at most once per second. A cache that was emptied is asked
+  // about each second, since a question may be lost, and marked refilled by the first lookup that is 3 s or
+  // more after the first question about that number; one that was emptied again meanwhile begins anew. A
+  // cache that came back is asked about once, because routes that changed meanwhile could not be stored.
   Action after(Lookup lookup, Instant now);
 
  private:

@@ -11,19 +11,11 @@
 namespace parley {
 namespace {
 
-constexpr const char* filled_key = "parley:routes:filled";
-constexpr const char* complete = "1";
-constexpr std::string_view emptied_prefix = "emptied ";
+constexpr const char* emptied_key = "parley:routes:emptied";
+constexpr const char* complete_key = "parley:routes:complete";
 constexpr const char* kept_seconds = "3600";
-// Whoever was slow must not call complete what was emptied again meanwhile.
-constexpr const char* complete_if_as_emptied =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end";
 
 std::string route_key(UserId user) { return "parley:route:" + std::to_string(user.value); }
-
-std::string emptied_mark(std::uint64_t number) {
-  return std::string(emptied_prefix) + std::to_string(number);
-}
 
 // Nothing if it is no number as we write them.
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -32,11 +24,6 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   const bool is_whole = error == std::errc{} && end == text.data() + text.size();
   if (!is_whole || value == 0) return std::nullopt;
   return value;
-}
-
-std::optional<std::uint64_t> parse_emptied_mark(std::string_view text) {
-  if (!text.starts_with(emptied_prefix)) return std::nullopt;
-  return parse_number(text.substr(emptied_prefix.size()));
 }
 
 }  // namespace
@@ -58,7 +45,7 @@ Result<std::vector<std::size_t>> RedisRouteStore::call_and_repair(
     std::span<const RedisCommand> commands, Replies* replies) {
   PARLEY_TRY(*replies, call(commands));
   std::vector<std::size_t> spoilt;
-  RedisCommand repair{"DEL", filled_key};
+  RedisCommand repair{"DEL", emptied_key};
   for (std::size_t i = 0; i < replies->size(); ++i) {
     const RedisReply& reply = (*replies)[i];
     if (reply.kind != RedisReply::Kind::error) continue;
@@ -82,7 +69,8 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     commands.push_back({"SRANDMEMBER", route_key(user), std::to_string(gateways_max)});
   }
   // Last: if the cache is emptied between two commands of this pipeline, that is seen here.
-  commands.push_back({"GET", filled_key});
+  commands.push_back({"GET", complete_key});
+  commands.push_back({"GET", emptied_key});
   Replies replies;
   PARLEY_TRY(const auto spoilt, call_and_repair(commands, &replies));
 
@@ -102,7 +90,9 @@ Result<Routes> RedisRouteStore::lookup(std::span<const UserId> users) {
     std::ranges::sort(gateways);
     gateways.erase(std::unique(gateways.begin(), gateways.end()), gateways.end());
   }
-  PARLEY_TRY(routes.emptied, read_mark(spoilt.empty() ? replies.back() : RedisReply{}));
+  PARLEY_TRY(const std::uint64_t loss,
+             number_of_loss(spoilt.empty() ? replies.back() : RedisReply{}));
+  if (parse_number(replies[users.size()].text) != loss) routes.emptied = loss;
   if (!garbage.empty()) {
     log::warn("store.redis_repaired", {{"members", garbage.size()}});
     PARLEY_CHECK(call(garbage));
@@ -138,20 +128,19 @@ Status RedisRouteStore::remove(InstanceId gateway, std::span<const UserId> users
   return {};
 }
 
-Result<std::optional<std::uint64_t>> RedisRouteStore::read_mark(const RedisReply& mark) {
-  if (mark.text == complete) return std::nullopt;
-  if (const auto number = parse_emptied_mark(mark.text)) return number;
-  RedisCommand say{"SET", filled_key, emptied_mark(secure_random_id())};
+Result<std::uint64_t> RedisRouteStore::number_of_loss(const RedisReply& emptied) {
+  if (const auto number = parse_number(emptied.text)) return *number;
+  RedisCommand say{"SET", emptied_key, std::to_string(secure_random_id())};
   // Another worker may have said so meanwhile: one number for all. Nonsense is replaced.
-  if (mark.kind == RedisReply::Kind::nothing) say.push_back("NX");
-  PARLEY_TRY(const Replies replies, call(std::array{say, RedisCommand{"GET", filled_key}}));
-  if (const auto number = parse_emptied_mark(replies[1].text)) return number;
-  return fail(Errc::retry_later, "redis: the routes' mark is " + replies[1].text);
+  if (emptied.kind == RedisReply::Kind::nothing) say.push_back("NX");
+  PARLEY_TRY(const Replies replies, call(std::array{say, RedisCommand{"GET", emptied_key}}));
+  if (const auto number = parse_number(replies[1].text)) return *number;
+  return fail(Errc::retry_later, "redis: the routes' number is " + replies[1].text);
 }
 
+// If it was emptied again meanwhile the numbers differ, whoever says what last.
 Status RedisRouteStore::mark_refilled(std::uint64_t emptied) {
-  const RedisCommand mark{"EVAL",     complete_if_as_emptied, "1",
-                          filled_key, emptied_mark(emptied),  complete};
+  const RedisCommand mark{"SET", complete_key, std::to_string(emptied)};
   PARLEY_TRY(const Replies replies, call(std::array{mark}));
   if (replies[0].kind != RedisReply::Kind::error) return {};
   return fail(Errc::retry_later, "redis: " + replies[0].text);

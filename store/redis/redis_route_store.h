@@ -2,8 +2,10 @@
 //   parley:route:<user>    a set of gateways' instance ids, in decimal; forgotten after an hour in
 //   which no
 //                          gateway named the user
-//   parley:routes:filled   "1" while the sets are complete, which mark_refilled says; "emptied <number>" from
-//                          the first lookup that found it missing until then
+//   parley:routes:emptied  a number, made by the first lookup that finds none: one for each time that
+//                          everything, or some user's set, was lost
+//   parley:routes:complete the number of the loss that was made good last: the sets are complete while
+//                          the two are equal
 // What is found there is not trusted: a key of another type is deleted and everything reported
 // again, a member that is no id is removed, and no more than gateways_max members are read.
 #pragma once
@@ -31,12 +33,12 @@ class RedisRouteStore final : public RouteStore {
   // Behind the breaker. Error replies are the caller's to judge.
   Result<Replies> call(std::span<const RedisCommand> commands);
   // The same; every reply but WRONGTYPE errors must be good, then those keys are deleted, and
-  // `parley:routes:filled` with them. Returns which commands met such a key.
+  // `parley:routes:emptied` with them. Returns which commands met such a key.
   Result<std::vector<std::size_t>> call_and_repair(std::span<const RedisCommand> commands,
                                                    Replies* replies);
 
-  // What the mark says. Where there is none, or nonsense, says that everything was emptied just now.
-  Result<std::optional<std::uint64_t>> read_mark(const RedisReply& mark);
+  // The number of the present loss. Where there is none, or nonsense, everything was lost just now.
+  Result<std::uint64_t> number_of_loss(const RedisReply& emptied);
 
   CircuitBreaker breaker_;
   RedisConnection connection_;

@@ -98,7 +98,8 @@ TEST_F(OutageTest, WhatWasNotPushedIsSeenSoonAfterABrokerIsBack) {
   // He has looked at his list after the login.
   bob()->run_until(2s * slowness(), [] { return false; });
   // While routes are incomplete everybody is told everything.
-  cluster().redis({"SET", "parley:routes:filled", "1"});
+  for (const char* key : {"parley:routes:emptied", "parley:routes:complete"})
+    cluster().redis({"SET", key, "1"});
   cluster().redis({"DEL", "parley:route:" + std::to_string(bob().user().value)});
   ASSERT_TRUE(alice()->send(bob().user(), "last", soon));
   EXPECT_FALSE(bob()->run_until(500ms, [&] { return bob()->entries().size() > 1; }))

@@ -91,7 +91,8 @@ Broken load_old_copy(Scene& scene) {
                  "for _, key in ipairs(redis.call('KEYS', 'parley:route:*')) do "
                  "  redis.call('DEL', key) redis.call('SADD', key, '12345') "
                  "end "
-                 "redis.call('SET', 'parley:routes:filled', '1')",
+                 "redis.call('SET', 'parley:routes:emptied', '1') "
+                 "redis.call('SET', 'parley:routes:complete', '1')",
                  "0"});
   cluster.redis({"SAVE"});
   cluster.kill9(server);

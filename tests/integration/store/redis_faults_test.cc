@@ -83,20 +83,26 @@ TEST_F(RedisFaults, AnEndlessSetIsReadInPartOnly) {
 }
 
 TEST_F(RedisFaults, AMarkOfAnotherTypeIsReplaced) {
-  servers().redis({"DEL", "parley:routes:filled"});
-  servers().redis({"LPUSH", "parley:routes:filled", "nonsense"});
-  EXPECT_TRUE(refill(*routes_));
-  EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied);
+  for (const char* mark : {"parley:routes:emptied", "parley:routes:complete"}) {
+    servers().redis({"DEL", mark});
+    servers().redis({"LPUSH", mark, "nonsense"});
+    EXPECT_TRUE(routes_->lookup(std::array{ada})->emptied) << mark;
+    EXPECT_TRUE(refill(*routes_));
+    EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied) << mark;
+  }
 }
 
 TEST_F(RedisFaults, AMarkThatIsNonsenseIsReplaced) {
-  for (const char* nonsense :
-       {"", "2", "emptied", "emptied ", "emptied 0", "emptied -1", "emptied 1x"}) {
-    servers().redis({"SET", "parley:routes:filled", nonsense});
-    const auto found = routes_->lookup(std::array{ada});
-    ASSERT_TRUE(found) << found.error().detail;
-    ASSERT_TRUE(found->emptied) << nonsense;
-    EXPECT_EQ(routes_->lookup(std::array{ada})->emptied, found->emptied);
+  for (const char* mark : {"parley:routes:emptied", "parley:routes:complete"}) {
+    for (const char* nonsense : {"", "0", "-1", "1x", " 1", "01", "99999999999999999999"}) {
+      servers().redis({"SET", mark, nonsense});
+      const auto found = routes_->lookup(std::array{ada});
+      ASSERT_TRUE(found) << found.error().detail;
+      ASSERT_TRUE(found->emptied) << mark << " " << nonsense;
+      EXPECT_EQ(routes_->lookup(std::array{ada})->emptied, found->emptied);
+      EXPECT_TRUE(refill(*routes_));
+      EXPECT_FALSE(routes_->lookup(std::array{ada})->emptied) << mark << " " << nonsense;
+    }
   }
 }
 

@@ -115,7 +115,8 @@ TEST_F(CourierAtWork, AnEmptiedCacheIsRefilledAndMeanwhileNobodyMissesAnything) 
   ASSERT_TRUE(bench.routes.add(north, std::vector{ann}));  // the first report arrives
   bench.pass(2s);
   work({message("b")});
-  EXPECT_EQ(gateways(), std::vector{every_gateway}) << "the second may be on its way";
+  EXPECT_EQ(questions(), 1u) << "the first may be lost";
+  EXPECT_EQ(messages.back().gateway, every_gateway) << "the second report may be on its way";
   ASSERT_TRUE(bench.routes.add(south, std::vector{bob}));
   bench.pass(1s);
   work({message("c")});
