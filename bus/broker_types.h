@@ -134,6 +134,7 @@ struct BrokerOutput {
   // There will be about as many again.
   std::vector<BrokerAction> take_actions() {
     std::vector<BrokerAction> taken;
+    if (actions.empty()) return taken;
     taken.reserve(actions.size());
     taken.swap(actions);
     return taken;

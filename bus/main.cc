@@ -9,7 +9,7 @@
 #include "bus/flight_log.h"
 #include "proto/protobuf_log.h"
 
-// Read by jemalloc. Two threads allocate: the loop's and ZeroMQ's.
+// Read by jemalloc. Two threads do nearly all that is allocated: the loop's and ZeroMQ's.
 extern "C" {
 extern const char* malloc_conf;
 const char* malloc_conf = "narenas:2";

@@ -249,7 +249,8 @@ bool ZmqSocket::receive(ZmqMessage& into) {
     PARLEY_ASSERT(frame.receive(socket_));  // ZeroMQ delivers whole messages
   }
   const bool alone = !frame.has_more();
-  if (alone) into.bytes = frame.view();
+  // Whoever keeps them keeps no more than they are: not what the message before needed.
+  if (alone) into.bytes = std::string(frame.view());
   if (knows_keys_) into.key = frame.user_id();
   while (frame.has_more()) PARLEY_ASSERT(frame.receive(socket_));
   return true;

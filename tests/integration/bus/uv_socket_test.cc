@@ -34,6 +34,20 @@ struct Wire {
   std::optional<ZmqSocket> near, far;
 };
 
+// What is received is kept, moved, by whoever it is for: a queue of small ones must not pin what large ones
+// needed.
+TEST(ZmqSocket, WhatIsReceivedHasNoRoomLeftFromTheMessageBefore) {
+  Loop loop;
+  Wire wire(loop);
+  ZmqMessage message;
+  for (const std::size_t size : {60'000, 300}) {
+    ASSERT_EQ(wire.far->send(std::string(size, 'x')), SendStatus::sent);
+    ASSERT_TRUE(eventually(5s, [&] { return wire.near->receive(message); }));
+    EXPECT_EQ(message.bytes.size(), size);
+    EXPECT_LE(message.bytes.capacity(), size + 64);
+  }
+}
+
 // No timer turns this loop: a lost wake-up would leave it blocked until the deadline.
 TEST(UvSocket, ReceivesEveryMessageWhileItSendsInBetween) {
   Loop loop;
