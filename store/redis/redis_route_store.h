@@ -1,7 +1,6 @@
 // Routes in Redis:
 //   parley:route:<user>    a set of gateways' instance ids, in decimal; forgotten after an hour in
-//   which no
-//                          gateway named the user
+//                          which no gateway named the user
 //   parley:routes:emptied  a number, made by the first lookup that finds none: one for each time that
 //                          everything, or some user's set, was lost
 //   parley:routes:complete the number of the loss that was made good last: the sets are complete while
