@@ -30,8 +30,9 @@ class RouteStore {
   virtual Result<Routes> lookup(std::span<const UserId> users) = 0;
   virtual Status add(InstanceId gateway, std::span<const UserId> users) = 0;
   virtual Status remove(InstanceId gateway, std::span<const UserId> users) = 0;
-  // The gateways have reported again since it was emptied that time; it is complete, unless it was emptied
-  // once more meanwhile: then this does nothing.
+  // The gateways have reported again since it was emptied that time: it is complete, unless it was emptied
+  // once more meanwhile. Said late, after that one was made good too, it may make it incomplete again: then
+  // all is asked about once more.
   virtual Status mark_refilled(std::uint64_t emptied) = 0;
 };
 

@@ -31,7 +31,7 @@ struct CourierAtWork : testing::Test {
         brokers, metrics);
   }
   void fill_routes() {
-    ASSERT_TRUE(test::refill(bench.routes));
+    ASSERT_TRUE(refill(bench.routes));
     ASSERT_TRUE(bench.routes.add(north, std::vector{ann}));
     ASSERT_TRUE(bench.routes.add(south, std::vector{bob}));
   }
@@ -80,7 +80,7 @@ Answered login_of(UserId user, InstanceId gateway) {
 }
 
 TEST_F(CourierAtWork, ALoginIsAnsweredWhenItsGatewayIsARoute) {
-  ASSERT_TRUE(test::refill(bench.routes));
+  ASSERT_TRUE(refill(bench.routes));
   work({Arrivals{{login_of(ann, north), login_of(bob, south)}}, message("sent right after")});
   EXPECT_EQ(answers.size(), 2u);
   EXPECT_EQ(gateways(), (std::vector{north, south}));

@@ -282,7 +282,7 @@ TEST_F(CrewAtWork, LooksDeadWhenAThreadIsStuckAndRecovers) {
 
 TEST_F(CrewAtWork, StoresReportsOfGatewaysAndUsesThem) {
   hire();
-  ASSERT_TRUE(test::refill(bench.routes));
+  ASSERT_TRUE(refill(bench.routes));
   wire::RouteReport report;
   report.add_present(bob.user.value);
   submit(Verb::route_report, {{}, 0, report.SerializeAsString()});

@@ -153,7 +153,7 @@ TEST_F(Push, NobodyLogsInAsAServiceAndItTakesAsLongAsForOthers) {
 }
 
 TEST_F(Push, OnlineOnlyGoesToWhoIsThereAndStoresNothing) {
-  ASSERT_TRUE(test::refill(bench.routes));
+  ASSERT_TRUE(refill(bench.routes));
   ASSERT_TRUE(bench.routes.add(north, std::array{ann}));
   const auto reply = publish(request(wire::KEEP_ONLINE_ONLY, {bob.value, ann.value, 77}));
   EXPECT_EQ(in_words(*reply), "2 OFFLINE; 1 SENT; 77 OFFLINE; ");
