@@ -146,11 +146,12 @@ SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, Slab
 
 void Dispatcher::place(SlabIndex at) {
   const Request& request = requests_[at];
-  Peer* worker = lanes_[request.lane].worker;
+  const Lane& lane = lanes_[request.lane];
+  Peer* worker = lane.worker;
   if (request.expires <= now_) {
     ++output_.counters.expired;
     give_up(at, Errc::retry_later);
-  } else if (worker == nullptr && request.service->is_app) {
+  } else if (worker == nullptr && request.service->is_app && !lane.rest_ends) {
     ++output_.counters.no_service;
     give_up(at, Errc::no_service);
   } else if (worker == nullptr) {
@@ -297,13 +298,16 @@ void Dispatcher::pump(Peer& peer) {
 void Dispatcher::end_grace() {
   grace_ = false;
   services_.for_each([this](Service& service) {
-    if (service.ever_offered) return;
-    for (const SlabIndex at : service.orphans.snapshot(requests_)) {
-      ++output_.counters.no_service;
-      take_out(at);
-      give_up(at, Errc::no_service);
-    }
+    if (!service.ever_offered) refuse_orphans(service);
   });
+}
+
+void Dispatcher::refuse_orphans(Service& service) {
+  for (const SlabIndex at : service.orphans.snapshot(requests_)) {
+    ++output_.counters.no_service;
+    take_out(at);
+    give_up(at, Errc::no_service);
+  }
 }
 
 void Dispatcher::answer_error(const RequestId& id, std::uint16_t verb, std::uint64_t trace,

@@ -8,6 +8,8 @@
 //    parked └──no worker──> orphaned ──a worker registers──> placed;   any of them ──time is up──>
 //    retry_later
 //
+// After the 2nd death its lane rests, orphaned, until everybody who died in that moment is known to be dead.
+//
 // Requests for apps, the services of business systems, are never orphaned: with nobody there they
 // are answered with no_service at once.
 #pragma once
@@ -112,6 +114,10 @@ class Dispatcher {
   // Everything of a lane to another worker, in order. `to` null: its requests become orphans.
   void move_lane(SlabIndex lane, Peer* to);
   void move_lane_if_free(SlabIndex lane);
+  void place_orphans(Service& service);
+  void refuse_orphans(Service& service);
+  void note_death(SlabIndex at);
+  void end_rests();
   Peer* choose_for(SlabIndex at, const Peer* except);
   bool may_be_moved(const Lane& lane) const;
   void move_slow_lanes(Peer& worker);
@@ -134,6 +140,7 @@ class Dispatcher {
   std::size_t waiting_ = 0;
   std::uint64_t arrivals_ = 0;
   Instant next_expiry_ = Instant::max();  // no request that is held expires before
+  Instant next_rest_end_ = Instant::max();  // no lane that rests goes on before
   Poison poison_;
 };
 

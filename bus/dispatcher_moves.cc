@@ -130,14 +130,42 @@ void Dispatcher::add_worker(Peer& peer) {
   for (Service* service : worker.services) {
     service->workers.push_back(&peer);
     service->ever_offered = true;
-    for (const SlabIndex at : service->orphans.snapshot(requests_)) {
-      const SlabIndex lane = requests_[at].lane;
-      take_out(at);
-      // A lane's first orphan decides where the others follow it.
-      if (lanes_[lane].worker == nullptr) lanes_[lane].worker = choose_for(at, nullptr);
-      place(at);
-    }
+    place_orphans(*service);
   }
+}
+
+// Those of lanes that rest stay.
+void Dispatcher::place_orphans(Service& service) {
+  for (const SlabIndex at : service.orphans.snapshot(requests_)) {
+    Lane& lane = lanes_[requests_[at].lane];
+    if (lane.rest_ends && *lane.rest_ends > now_) {
+      next_rest_end_ = std::min(next_rest_end_, *lane.rest_ends);
+      continue;
+    }
+    lane.rest_ends.reset();
+    take_out(at);
+    // A lane's first orphan decides where the others follow it.
+    if (lane.worker == nullptr) lane.worker = choose_for(at, nullptr);
+    place(at);
+  }
+}
+
+void Dispatcher::end_rests() {
+  if (now_ < next_rest_end_) return;
+  next_rest_end_ = Instant::max();
+  services_.for_each([this](Service& service) { place_orphans(service); });
+}
+
+// Workers that are killed together are noticed one after the other, and each may be given, meanwhile, what the
+// one before died with. Its last attempt is therefore made when all of them are known to be dead: who dies then,
+// dies of it.
+void Dispatcher::note_death(SlabIndex at) {
+  Request& request = requests_[at];
+  ++request.deaths;
+  if (request.deaths + 1U != limits::attempts_max) return;
+  const Instant end = now_ + options_.dead_after;
+  lanes_[request.lane].rest_ends = end;
+  next_rest_end_ = std::min(next_rest_end_, end);
 }
 
 void Dispatcher::drain_worker(Peer& peer) {
@@ -171,7 +199,7 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
     if (std::exchange(request.undelivered, false) || departure == Departure::goodbye)
       --request.attempts;
     else
-      ++request.deaths;
+      note_death(moved[i]);
   }
   std::erase_if(moved,
                 [this](SlabIndex at) { return end_if_spent(at) || forget_if_abandoned(at); });
@@ -179,17 +207,21 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   for (const SlabIndex at : moved) lanes_[requests_[at].lane].worker = nullptr;
   for (const SlabIndex at : moved) {
     Lane& lane = lanes_[requests_[at].lane];
-    if (lane.worker == nullptr) lane.worker = choose_for(at, nullptr);
+    if (lane.worker == nullptr && !lane.rest_ends) lane.worker = choose_for(at, nullptr);
     place(at);
   }
   // With nobody left to serve an app nothing of it is held any more.
-  for (const Service* service : worker.services)
-    if (service->is_app && service->workers.empty()) services_.forget(*service);
+  for (Service* service : worker.services) {
+    if (!service->is_app || !service->workers.empty()) continue;
+    refuse_orphans(*service);
+    services_.forget(*service);
+  }
 }
 
 void Dispatcher::on_tick(Duration elapsed) {
   services_.for_each([elapsed](Service& service) { service.measure(elapsed); });
   expire_due();
+  end_rests();
   peers_.for_each([&](Peer& peer) {
     if (!peer.worker) return;
     move_slow_lanes(peer);

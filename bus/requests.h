@@ -2,12 +2,14 @@
 //
 // A lane is what is in flight of one (service, key): its requests in order of arrival, all at one worker.
 // It lives as long as it holds a request; then the next request of that key is free to go anywhere.
-// Within a lane those that were sent stand before those that wait.
+// Within a lane those that were sent stand before those that wait. A lane rests before a request in it is sent
+// where it could die for the third time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -26,7 +28,7 @@ struct Service;
 
 struct Request {
   enum class Place : std::uint8_t {
-    orphaned,    // nobody offers its service: in the service's list
+    orphaned,    // nobody offers its service, or its lane rests: in the service's list
     queued,      // in its worker's queue
     outstanding  // sent to its worker
   };
@@ -59,7 +61,8 @@ struct LaneKey {
 };
 
 struct Lane {
-  Peer* worker = nullptr;  // null: orphaned
+  Peer* worker = nullptr;            // null: orphaned
+  std::optional<Instant> rest_ends;  // it rests: its requests are orphans until then
   SlabList<&Request::in_lane> requests;
 };
 

@@ -226,7 +226,7 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
   PARLEY_ASSERT(to_giver || !is_stranger || envelope->header.kind == EnvelopeKind::ping);
   switch (envelope->header.kind) {
     case EnvelopeKind::request: return check_request(action.to, action.bytes, now);
-    case EnvelopeKind::reply: return check_reply(action.to, action.bytes);
+    case EnvelopeKind::reply: return check_reply(action.to, action.bytes, now);
     case EnvelopeKind::registered:
     case EnvelopeKind::ping: PARLEY_ASSERT(is_registered(action.to)); break;
     case EnvelopeKind::not_registered:
@@ -273,6 +273,7 @@ void BrokerModel::check_request(const PeerKey& to, const std::string& bytes, Ins
   Open& open = found->second;
   open.worker = worker.serial;
   open.attempt = header.attempt;
+  if (header.attempt + 1U == limits::attempts_max) open.second_sent = now;
   open.sent = ++sends_;
   if (!open.is_certain) return;
   PARLEY_ASSERT(without_hop_fields(bytes) == without_hop_fields(open.bytes));
@@ -299,7 +300,7 @@ void BrokerModel::check_order(const Life& worker, const Open& open,
   PARLEY_ASSERT(last_attempts <= 1);
 }
 
-void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes) {
+void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes, Instant now) {
   const EnvelopeHeader header = decode_envelope(bytes)->header;
   PARLEY_ASSERT(is_registered(to));
   const Life& asker = lives_.at(to);
@@ -314,8 +315,9 @@ void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes) {
   } else {
     PARLEY_ASSERT(header.error != 0 && bytes.size() == limits::envelope_header_bytes);
     const bool is_poison = static_cast<Errc>(header.error) == Errc::internal;
-    PARLEY_ASSERT(!is_poison || open->second.attempt == limits::attempts_max ||
-                  !open->second.is_certain);
+    const bool is_spent = open->second.attempt == limits::attempts_max &&
+                          now - open->second.second_sent >= options_.dead_after;
+    PARLEY_ASSERT(!is_poison || is_spent || !open->second.is_certain);
   }
   open_.erase(open);
 }

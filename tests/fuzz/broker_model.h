@@ -15,7 +15,8 @@
 //    that it was sent to last (of what a business system answers: by what it may say), or by an
 //    error of the broker's own; who his asker is, a business system does not choose
 //  - deliveries arrive as they were given, in order, and never more than the receiver's window
-//  - `internal` only after the last attempt, and one last attempt at a time per worker
+//  - `internal` only after the last attempt, which is made when whoever died together with the second is known to
+//    be dead, and one last attempt at a time per worker
 //  - what a broker says of its peers' credit is what they hold
 //  - peers, requests and bytes stay within their bounds
 //  - when workers answer again, everything is answered and nothing is held
@@ -102,6 +103,7 @@ class BrokerModel {
     std::uint64_t worker = 0;  // serial of the life that it was sent to last
     std::uint64_t sent = 0;    // when, counted in sends
     unsigned attempt = 0;
+    Instant second_sent = {};  // the attempt before the last one
     // While its asker was gone it may have been answered without our knowing.
     bool is_certain = true;
   };
@@ -129,7 +131,7 @@ class BrokerModel {
   bool is_given_up(const PeerKey& peer) const;
   void check_request(const PeerKey& to, const std::string& bytes, Instant now);
   void check_order(const Life& worker, const Open& open, const EnvelopeHeader& header) const;
-  void check_reply(const PeerKey& to, const std::string& bytes);
+  void check_reply(const PeerKey& to, const std::string& bytes, Instant now);
   void check_status(const std::string& bytes) const;
   void check_bounds() const;
   std::vector<PeerKey> those_who(Serves serves) const;

@@ -280,7 +280,8 @@ class Script {
                         body.SerializeAsString()));
     slots_.push_back(healer);
     PARLEY_ASSERT(model_.is_registered(healer.key));
-    for (int round = 0; round < 8; ++round) {
+    const int rest = static_cast<int>(options_.dead_after / tick_every);  // before a last attempt
+    for (int round = 0; round < rest + 8; ++round) {
       while (const auto id = model_.held_by(healer.key))
         give(healer, encode({.kind = EnvelopeKind::reply, .id = *id}, "healed"));
       pass(1);

@@ -91,6 +91,7 @@ void BrokerNode::on_end() {
   broker_.reset();
   offered_.clear();
   last_attempt_.clear();
+  second_sent_.clear();
   lent_.clear();
   delivered_.clear();
   workers_lost_ = 0;
@@ -247,6 +248,7 @@ void BrokerNode::watch_request(const PeerKey& to, const EnvelopeHeader& header,
   if (universe().trace.on())
     universe().trace.say(name(), "sends " + text_of(header.id) + " to " + name_of(to));
   last_attempt_[header.id] = header.attempt;
+  if (header.attempt + 1U == limits::attempts_max) second_sent_[header.id] = universe().now();
   Lent& lent = lent_[name_of(to)];
   lent.identity = to.identity;
   lent.requests.emplace(header.id, bytes);
@@ -309,6 +311,8 @@ void BrokerNode::watch_error(const EnvelopeHeader& reply) {
                      "no_service_has_a_reason");
     }
     case Errc::internal:
+      because(universe().now() - second_sent_[reply.id] >= broker_options_.dead_after,
+              "the_last_attempt_rests_before");
       return because(last_attempt_[reply.id] == limits::attempts_max &&
                          workers_lost_ >= limits::attempts_max,
                      "internal_only_after_three_deaths");

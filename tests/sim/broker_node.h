@@ -107,6 +107,7 @@ class BrokerNode : public Node {
   bool performing_ = false;
   std::unordered_set<std::uint8_t> offered_;            // services, in this life
   std::unordered_map<RequestId, unsigned> last_attempt_;  // sent in this life
+  std::unordered_map<RequestId, Instant> second_sent_;    // its last attempt but one
   std::unordered_map<std::string, Lent> lent_;            // by name
   std::unordered_map<std::string, Delivered> delivered_;  // by identity
   std::uint64_t workers_lost_ = 0;

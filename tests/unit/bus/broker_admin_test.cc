@@ -64,7 +64,10 @@ class AdminBus : public BusinessBus {
   // A request that three lives of worker "w" die of.
   void poison(std::uint64_t number, std::uint64_t boot) {
     request(number, 1'000 + number);
-    for (std::uint64_t life = boot; life < boot + 3; ++life) restart_worker("w", life + 1);
+    for (std::uint64_t life = boot; life < boot + 3; ++life) {
+      rest({operator_key, gateway_key("g"), worker_key("w", life)});
+      restart_worker("w", life + 1);
+    }
     EXPECT_EQ(verdicts(), (Verdicts{{number, Errc::internal}}));
   }
 };

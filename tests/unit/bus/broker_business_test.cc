@@ -64,6 +64,40 @@ TEST(App, IsTakenOverByAnotherServer) {
   EXPECT_EQ(again[0].header.attempt, 2);
 }
 
+// Two servers of an app have died with 1; a third is there.
+struct RestingApp : BusinessBus {
+  const PeerKey third = business_key("c");
+
+  RestingApp() {
+    for (const std::string name : {"a", "b"}) register_business(name, {.apps = {"app.payroll"}});
+    ask(1, "app.payroll");
+    const bool a_was_first = !take(business_key("a"), EnvelopeKind::request).empty();
+    unreachable(business_key(a_was_first ? "a" : "b"));
+    register_business("c", {.apps = {"app.payroll"}});
+    unreachable(business_key(a_was_first ? "b" : "a"));
+  }
+};
+
+TEST(App, RestsBeforeALastAttemptAndIsNotRefusedMeanwhile) {
+  RestingApp bus;
+  bus.ask(2, "app.payroll");
+  EXPECT_THAT(bus.verdicts(), IsEmpty());
+  bus.rest({BusinessBus::gateway_key("g"), bus.third});
+  bus.ask(3, "app.payroll");
+  const auto asked = bus.take(bus.third, EnvelopeKind::request);
+  ASSERT_EQ(asked.size(), 3U);
+  for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ(asked[i].header.id.number, i + 1);
+  EXPECT_EQ(asked[0].header.attempt, limits::attempts_max);
+}
+
+TEST(App, WhoseLastServerDiesAnswersNoServiceForWhatRests) {
+  RestingApp bus;
+  bus.ask(2, "app.payroll");
+  bus.unreachable(bus.third);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::no_service}, {2, Errc::no_service}}));
+  EXPECT_EQ(bus.broker.held(), 0U);
+}
+
 TEST(App, WhoseOnlyServerDrainsTakesNothingNew) {
   BusinessBus bus;
   bus.register_business("payroll", {.apps = {"app.payroll"}});

@@ -1,6 +1,7 @@
 // Workers die, drain, and are too slow; requests are poison. Nothing is lost, order holds.
 #include <algorithm>
 
+#include "proto/limits.h"
 #include "tests/unit/bus/broker_harness.h"
 
 namespace parley::test {
@@ -12,6 +13,7 @@ using Verdicts = std::map<std::uint64_t, Errc>;
 const PeerKey gateway = BrokerHarness::gateway_key("g");
 const PeerKey w1 = BrokerHarness::worker_key("w1");
 const PeerKey w2 = BrokerHarness::worker_key("w2");
+const PeerKey w3 = BrokerHarness::worker_key("w3");
 
 // "w1" holds what was asked before "w2" came.
 struct Pair : BrokerHarness {
@@ -175,9 +177,12 @@ TEST(SlowWorker, ThatDiesInTheEndCondemnsNobody) {
   EXPECT_EQ(bus.broker.held(), 0U);
 }
 
-// Kills "w1" and starts it again, `deaths` times.
+// Kills "w1" and starts it again, `deaths` times; what died twice has rested then.
 void kill_repeatedly(Pair& bus, int deaths) {
-  for (int i = 0; i < deaths; ++i) bus.restart_worker("w1", ++bus.lives);
+  for (int i = 0; i < deaths; ++i) {
+    bus.restart_worker("w1", ++bus.lives);
+    bus.rest({gateway, BrokerHarness::worker_key("w1", bus.lives)});
+  }
 }
 
 TEST(GatewayDeath, TakesWithItWhatNoWorkerHas) {
@@ -237,6 +242,93 @@ TEST(Poison, IsParkedAfterThreeDeathsAndAnsweredDefinitely) {
   EXPECT_EQ(bus.broker.held(), 0U);
 }
 
+// "w1" and then "w2", while "w3" is there.
+void two_die_with_all(Pair& bus) {
+  bus.second();
+  bus.unreachable(w1);
+  bus.register_worker("w3");
+  bus.unreachable(w2);
+}
+
+// All workers are killed together; each was given what the one before had, until its own death was noticed.
+TEST(Poison, IsNotWhatAllWorkersDiedWithAtOnce) {
+  Pair bus;
+  bus.request(1, 9);
+  two_die_with_all(bus);
+  bus.unreachable(w3);
+  bus.rest({gateway});
+  EXPECT_TRUE(bus.verdicts().empty());
+  EXPECT_EQ(bus.counters().sent, 2U);
+  bus.register_worker("w1", {}, 2);
+  const auto received = bus.take(BrokerHarness::worker_key("w1", 2), EnvelopeKind::request);
+  ASSERT_EQ(received.size(), 1U);
+  EXPECT_EQ(received[0].header.attempt, limits::attempts_max);
+  bus.reply("w1", 1, 2);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, answered}}));
+}
+
+TEST(Poison, RestsBeforeItsLastAttemptAndItsKeyWithIt) {
+  Pair bus;
+  const std::vector<PeerKey> alive{gateway, w3};
+  bus.request(1, 9);
+  bus.request(2, 9);
+  two_die_with_all(bus);
+  bus.request(3, 9);
+  bus.request(4, 4);
+  bus.pass(1'400ms, alive);
+  bus.register_worker("w4");
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{4})) << "of another key";
+  EXPECT_TRUE(bus.requests_at("w4").empty()) << "a worker that comes wakes nobody";
+  bus.unreachable(BrokerHarness::worker_key("w4"));
+  bus.pass(100ms, alive);
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{1})) << "2 is on its last attempt, too";
+  bus.reply("w3", 1);
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{2, 3}));
+}
+
+TEST(Poison, RestsEachKeyForItself) {
+  Pair bus;
+  bus.request(1, 9);
+  two_die_with_all(bus);
+  bus.pass(500ms, {gateway, w3});
+  bus.request(2, 4);
+  for (const std::string next : {"w4", "w5"}) {
+    const std::string before = next == "w4" ? "w3" : "w4";
+    bus.register_worker(next);
+    bus.unreachable(BrokerHarness::worker_key(before));
+  }
+  const std::vector<PeerKey> alive{gateway, BrokerHarness::worker_key("w5")};
+  bus.pass(1s, alive);
+  EXPECT_EQ(bus.requests_at("w5"), (Numbers{1}));
+  bus.reply("w5", 1);
+  bus.pass(400ms, alive);
+  EXPECT_TRUE(bus.requests_at("w5").empty());
+  bus.pass(100ms, alive);
+  EXPECT_EQ(bus.requests_at("w5"), (Numbers{2}));
+}
+
+TEST(Poison, KeepsItsKeyNoLongerOnceItIsParked) {
+  Pair bus;
+  bus.request(1, 9);
+  two_die_with_all(bus);
+  bus.request(2, 9);
+  bus.rest({gateway, w3});
+  bus.register_worker("w4");
+  bus.unreachable(w3);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::internal}}));
+  EXPECT_EQ(bus.requests_at("w4"), (Numbers{2}));
+}
+
+TEST(Poison, ThatExpiresWhileItRestsIsForgotten) {
+  Pair bus;
+  bus.request(1, 9, 1s);
+  two_die_with_all(bus);
+  bus.pass(1s, {gateway, w3});
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::retry_later}}));
+  bus.request(2, 9);
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{2}));
+}
+
 // All workers left while the broker stood still, or died at once: it hears of each with the next send.
 TEST(Poison, IsNotWhatNoWorkerEverReceived) {
   Pair bus;
@@ -264,6 +356,7 @@ TEST(Poison, CondemnsOnlyTheCulprit) {
     const Numbers got = bus.requests_at("w1", boot);
     if (std::ranges::find(got, culprit) != got.end()) {
       bus.restart_worker("w1", ++boot);
+      bus.rest({gateway, BrokerHarness::worker_key("w1", boot)});
     } else {
       for (const std::uint64_t number : got) bus.reply("w1", number, boot);
     }
@@ -286,7 +379,7 @@ TEST(Poison, LastAttemptsAreOutstandingOneAtATime) {
 
 TEST(Poison, AnExpiredLastAttemptMakesWayForTheNext) {
   Pair bus;
-  bus.request(1, 1, 1s);
+  bus.request(1, 1, 4s);
   bus.request(2, 2, 9s);
   kill_repeatedly(bus, 2);
   const PeerKey third = BrokerHarness::worker_key("w1", 3);
@@ -300,7 +393,10 @@ TEST(Poison, TheParkedAreBoundedAndTheOldestForgotten) {
   std::uint64_t boot = 1;
   for (std::uint64_t number = 1; number <= 3; ++number) {
     bus.request(number, number);
-    for (int death = 0; death < 3; ++death) bus.restart_worker("w1", ++boot);
+    for (int death = 0; death < 3; ++death) {
+      bus.restart_worker("w1", ++boot);
+      bus.rest({gateway, BrokerHarness::worker_key("w1", boot)});
+    }
   }
   EXPECT_EQ(bus.counters().parked, 3U);
   ASSERT_EQ(bus.broker.parked().size(), 2U);
