@@ -101,12 +101,12 @@ int run(const Settings& settings) {
   options.keys = *std::move(keys);
   Loop loop;
   Metrics metrics;
+  auto broker = BrokerProcess::start(loop, std::move(options), metrics);
+  if (!broker) return complain(broker.error());
   if (!settings.metrics_listen.empty()) {
     if (const Status status = metrics.expose(settings.metrics_listen); !status)
       return complain(status.error());
   }
-  auto broker = BrokerProcess::start(loop, std::move(options), metrics);
-  if (!broker) return complain(broker.error());
   log::info("broker.ready", {{"name", settings.process.broker.name}});
   const TerminationSignal stop(loop, [&] { (*broker)->drain(); });
   const ReloadSignal reload(loop, [&] { (*broker)->reload_keys(); });

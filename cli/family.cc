@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "cli/bus_keys.h"
-#include "cli/listen_address.h"
 #include "cli/server_key.h"
 #include "cli/toml_text.h"
 
@@ -188,14 +187,14 @@ Status Family::make_key(const DataDirectory& data) {
   return {};
 }
 
-namespace {
-// `count` addresses from this one on; port 0: free ones, each kept as long as the family lives.
-Result<std::vector<std::string>> take_addresses(const std::string& first, unsigned count) {
+// `count` addresses from this one on; port 0: free ones.
+Result<std::vector<std::string>> Family::take_addresses(const std::string& first, unsigned count) {
   PARLEY_TRY(ListenAddress address, parse_listen_address(first));
   std::vector<std::string> taken;
   for (unsigned i = 0; i < count; ++i) {
-    PARLEY_TRY(const std::uint16_t port, free_port(address));
-    taken.push_back(to_text({address.host, port}));
+    PARLEY_TRY(HeldPort port, HeldPort::take(address));
+    taken.push_back(to_text({address.host, port.number()}));
+    ports_.push_back(std::move(port));
     if (address.port == 0) continue;
     if (address.port == 65'535 && i + 1 < count)
       return fail(Errc::config, first + ": there is no port after 65535");
@@ -203,7 +202,6 @@ Result<std::vector<std::string>> take_addresses(const std::string& first, unsign
   }
   return taken;
 }
-}  // namespace
 
 Status Family::take_ports() {
   PARLEY_TRY(gateways_, take_addresses(options_.listen, options_.gateways));

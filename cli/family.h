@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/data_directory.h"
+#include "cli/listen_address.h"
 #include "cli/private_servers.h"
 #include "cli/spawn.h"
 #include "cli/supervisor.h"
@@ -69,6 +70,7 @@ class Family {
   Family(const DataDirectory& data, const FamilyOptions& options);
   Status make_key(const DataDirectory& data);
   Status take_ports();
+  Result<std::vector<std::string>> take_addresses(const std::string& first, unsigned count);
   Status admit_business(const DataDirectory& data);
   Status add_brokers(const DataDirectory& data);
   std::string broker_config(const DataDirectory& data, unsigned index) const;
@@ -84,6 +86,7 @@ class Family {
   std::unique_ptr<PrivatePostgres> postgres_;
   std::unique_ptr<PrivateRedis> redis_;
   std::vector<Member> members_;
+  std::vector<HeldPort> ports_;  // while a process is down its port is nobody else's
   std::vector<std::string> gateways_;
   std::vector<std::string> broker_endpoints_;   // gateways' side
   std::vector<std::string> broker_workers_;     // workers' side

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace parley {
 namespace {
@@ -25,10 +26,11 @@ AddressInfo numeric(const ListenAddress& address) {
   return {found, &freeaddrinfo};
 }
 
-Result<std::uint16_t> bind_and_listen(int fd, const addrinfo& where, const std::string& text) {
+// The port that the socket has then.
+Result<std::uint16_t> bind_to(int fd, const addrinfo& where, const std::string& text) {
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, where.ai_addr, where.ai_addrlen) < 0 || listen(fd, 1) < 0) {
+  if (bind(fd, where.ai_addr, where.ai_addrlen) < 0) {
     if (errno == EADDRINUSE) return fail(Errc::conflict, text + " is in use by another program");
     return fail(Errc::config, "cannot listen at " + text + ": " + std::strerror(errno));
   }
@@ -65,14 +67,28 @@ std::string to_text(const ListenAddress& address) {
   return (ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-Result<std::uint16_t> free_port(const ListenAddress& address) {
+Result<HeldPort> HeldPort::take(const ListenAddress& address) {
   const AddressInfo where = numeric(address);
   if (!where) return fail(Errc::config, to_text(address) + " is no address");
   const int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(Errc::io, std::string("socket: ") + std::strerror(errno));
-  auto port = bind_and_listen(fd, *where, to_text(address));
-  close(fd);
-  return port;
+  HeldPort held(fd, 0);
+  PARLEY_TRY(held.number_, bind_to(fd, *where, to_text(address)));
+  return held;
+}
+
+HeldPort::HeldPort(HeldPort&& from) noexcept
+    : fd_(std::exchange(from.fd_, -1)), number_(from.number_) {}
+
+HeldPort& HeldPort::operator=(HeldPort&& from) noexcept {
+  HeldPort taken(std::move(from));
+  std::swap(fd_, taken.fd_);
+  std::swap(number_, taken.number_);
+  return *this;
+}
+
+HeldPort::~HeldPort() {
+  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace parley

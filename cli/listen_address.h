@@ -1,4 +1,4 @@
-// Where a gateway is to listen, and whether it can.
+// Where a process of ours is to listen, and a port that is kept for it.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,25 @@ struct ListenAddress {
 Result<ListenAddress> parse_listen_address(std::string_view text);
 std::string to_text(const ListenAddress& address);
 
-// The address's port, or some free one if that is 0. conflict: somebody listens there; config: it is no
-// address of this machine. Nothing is kept: whoever is faster gets it.
-Result<std::uint16_t> free_port(const ListenAddress& address);
+// A port that others are not given: neither who asks for any free one nor an outgoing connection. Who names it, though, and
+// allows its reuse, as servers do, listens there as if it were free, again and again.
+class HeldPort {
+ public:
+  // The address's port, or some free one if that is 0. conflict: somebody listens there; config: it is no
+  // address of this machine.
+  static Result<HeldPort> take(const ListenAddress& address);
+
+  HeldPort(HeldPort&& from) noexcept;
+  HeldPort& operator=(HeldPort&& from) noexcept;
+  ~HeldPort();
+
+  std::uint16_t number() const { return number_; }
+
+ private:
+  HeldPort(int fd, std::uint16_t number) : fd_(fd), number_(number) {}
+
+  int fd_;  // bound, but does not listen; -1: none
+  std::uint16_t number_;
+};
 
 }  // namespace parley

@@ -69,13 +69,13 @@ int serve(const GatewaySettings& settings) {
   Metrics metrics;
   PublisherBus bus;
   Gateway gateway(loop, settings, *keys, bus, metrics);
-  if (!settings.metrics_listen.empty())
-    if (const auto exposed = metrics.expose(settings.metrics_listen); !exposed)
-      return complain("gateway.metrics_failed", exit_runtime, exposed.error());
   if (const auto listening = gateway.listen(); !listening)
     return complain("gateway.listen_failed",
                     listening.error().code == Errc::config ? exit_config : exit_runtime,
                     listening.error());
+  if (!settings.metrics_listen.empty())
+    if (const auto exposed = metrics.expose(settings.metrics_listen); !exposed)
+      return complain("gateway.metrics_failed", exit_runtime, exposed.error());
   const auto leave = [&] {
     gateway.drain([&] {
       bus.close();

@@ -172,23 +172,63 @@ TEST_F(DataDirectoryTest, UpFileIsReadBackAsItWasWritten) {
   EXPECT_EQ(read_up_file(dir_).error().code, Errc::bad_request);
 }
 
-TEST(FreePort, IsRefusedWhereSomebodyListens) {
+// A socket that is bound there, as servers do it, and listens; -1: the port is somebody's. Port 0: any.
+int listen_at(std::uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = test::ipv4(INADDR_LOOPBACK, 0);
-  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(listen(fd, 1), 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const sockaddr_in address = test::ipv4(INADDR_LOOPBACK, port);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      listen(fd, 1) == 0)
+    return fd;
+  close(fd);
+  return -1;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_in address{};
   socklen_t size = sizeof address;
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  const std::uint16_t port = ntohs(address.sin_port);
+  return ntohs(address.sin_port);
+}
 
-  const auto taken = free_port({"127.0.0.1", port});
+TEST(HeldPort, IsRefusedWhereSomebodyListens) {
+  const int fd = listen_at(0);
+  const std::uint16_t port = port_of(fd);
+  const auto taken = HeldPort::take({"127.0.0.1", port});
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, Errc::conflict);
   EXPECT_EQ(taken.error().detail,
             "127.0.0.1:" + std::to_string(port) + " is in use by another program");
-  const auto other = free_port({"127.0.0.1", 0});
+  const auto other = HeldPort::take({"127.0.0.1", 0});
   ASSERT_TRUE(other);
-  EXPECT_NE(*other, port);
+  EXPECT_NE(other->number(), port);
+  close(fd);
+}
+
+// Which of its holders is moved, or how often a server comes and goes, makes no difference.
+TEST(HeldPort, IsThereForWhoNamesItAgainAndAgain) {
+  auto held = HeldPort::take({"127.0.0.1", 0});
+  ASSERT_TRUE(held);
+  const HeldPort kept = std::move(*held);
+  for (int life = 0; life < 3; ++life) {
+    const int fd = listen_at(kept.number());
+    EXPECT_GE(fd, 0);
+    EXPECT_EQ(listen_at(kept.number()), -1) << "one at a time";
+    close(fd);
+  }
+}
+
+// So do outgoing connections, and who asks for any port.
+TEST(HeldPort, IsNotFreeForWhoDoesNotAllowItsReuse) {
+  auto held = HeldPort::take({"127.0.0.1", 0});
+  ASSERT_TRUE(held);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = test::ipv4(INADDR_LOOPBACK, held->number());
+  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  EXPECT_EQ(bind(fd, where, sizeof address), -1);
+  *held = *HeldPort::take({"127.0.0.1", 0});
+  EXPECT_EQ(bind(fd, where, sizeof address), 0) << "held no longer";
   close(fd);
 }
 
