@@ -46,4 +46,8 @@ Duration backoff(unsigned attempt, Duration base, Duration cap, Random& random) 
   return full / 2 + random.between(Duration::zero(), full / 2);
 }
 
+Duration pause_after_refusal(Duration own, Duration hint, Random& random) {
+  return std::max(own, hint + random.between(Duration::zero(), hint / 2));
+}
+
 }  // namespace parley

@@ -8,12 +8,10 @@
 namespace parley::client {
 namespace {
 
-// The hint is a lower bound; half of it more at random, lest all who were refused together return together.
 Duration pause_after(const Error& error, unsigned attempts, const OutboxOptions& options,
                      Random& random) {
   const Duration own = backoff(attempts - 1, options.backoff_base, options.backoff_cap, random);
-  const Duration hint = std::chrono::milliseconds(error.retry_after_ms);
-  return std::max(own, hint + random.between(Duration::zero(), hint / 2));
+  return pause_after_refusal(own, std::chrono::milliseconds(error.retry_after_ms), random);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ Duration Session::pause(Duration hint) {
       is_round_over ? backoff(round - 1, options_.backoff_base, options_.backoff_cap, random_)
                     : random_.between(Duration::zero(), hop_jitter);
   hint = std::min(hint, options_.hint_max);
-  return std::max(own, hint + random_.between(Duration::zero(), hint / 2));
+  return pause_after_refusal(own, hint, random_);
 }
 
 std::optional<Session::Step> Session::best_step(Instant now) const {

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "client/outbox.h"
 #include "proto/c2c.pb.h"
 #include "proto/common.pb.h"
 
 namespace parley::perf {
 namespace {
 
-// Where the server names no pause.
-constexpr Duration least_pause = 200ms;
+const client::OutboxOptions like_ours;
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void PatientClient::offer(Instant intended, Instant now) {
     ++run_.counts.shed;
     return;
   }
-  waiting_.push_back({static_cast<std::uint32_t>(acked_.size()), intended});
+  waiting_.push_back({.n = static_cast<std::uint32_t>(acked_.size()), .intended = intended});
   acked_.push_back(0);
   pump(now);
 }
@@ -52,7 +52,7 @@ void PatientClient::pump(Instant now) {
 }
 
 void PatientClient::send(const Message& message, Instant now) {
-  in_flight_.emplace(message.n, message.intended);
+  in_flight_.emplace(message.n, message);
   send_frame({.kind = FrameKind::request,
               .verb = static_cast<std::uint16_t>(Verb::c2c_send),
               .number = message.n,
@@ -77,7 +77,7 @@ void PatientClient::on_ack(const Frame& frame, Instant now) {
       answered == in_flight_.end() || reply.seq() == 0)
     return lose("an ack for nothing that was sent");
   acked_[answered->first] = reply.seq();
-  const Duration took = now - answered->second;
+  const Duration took = now - answered->second.intended;
   ++(took <= run_.deadline ? run_.counts.good : run_.counts.late);
   run_.counts.ack.record(took);
   in_flight_.erase(answered);
@@ -94,13 +94,14 @@ void PatientClient::on_refusal(const Frame& frame, Instant now) {
   if (!code || !is_retryable(*code))
     return lose("refused with error " + std::to_string(error.code()));
   ++run_.counts.refused;
-  const Message again{answered->first, answered->second};
+  Message again = answered->second;
   in_flight_.erase(answered);
+  const Duration own =
+      backoff(again.refusals++, like_ours.backoff_base, like_ours.backoff_cap, run_.random);
   const auto place = std::ranges::lower_bound(waiting_, again.n, {}, &Message::n);
   waiting_.insert(place, again);
-  const Duration hint =
-      std::max<Duration>(std::chrono::milliseconds(error.retry_after_ms()), least_pause);
-  paused_until_ = std::max(paused_until_, now + run_.random.between(hint, hint * 3 / 2));
+  const Duration hint = std::chrono::milliseconds(error.retry_after_ms());
+  paused_until_ = std::max(paused_until_, now + pause_after_refusal(own, hint, run_.random));
 }
 
 }  // namespace parley::perf

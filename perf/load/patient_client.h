@@ -1,6 +1,6 @@
-// A user as our own client treats him: what is refused with a retryable error is sent again, the
-// same message under the same id, after the pause that the server asked for and some chance more;
-// meanwhile nothing else is sent. What he writes waits in an outbox; when that is full he is told
+// A user as our own client (client/outbox.h) treats him: what is refused with a retryable error is sent again, the
+// same message under the same id, after a pause that doubles with its attempts and is no shorter than the server
+// asked for; meanwhile nothing else is sent. What he writes waits in an outbox; when that is full he is told
 // at once (the message is shed), and what got too old in it is given up.
 #pragma once
 
@@ -61,6 +61,7 @@ class PatientClient final : public ChannelPeer {
   struct Message {
     std::uint32_t n;
     Instant intended;
+    unsigned refusals = 0;
   };
   void send(const Message& message, Instant now);
   void on_frame(const Frame& frame, Instant now) override;
@@ -72,7 +73,7 @@ class PatientClient final : public ChannelPeer {
   WrittenMessage message_;
   std::vector<std::uint64_t> acked_;
   std::deque<Message> waiting_;  // in order of n
-  std::unordered_map<std::uint32_t, Instant> in_flight_;  // n → intended
+  std::unordered_map<std::uint32_t, Message> in_flight_;  // by n
   Instant paused_until_{};
 };
 

@@ -34,5 +34,18 @@ TEST(Backoff, DoublesUpToItsCapAndSpreads) {
   EXPECT_GT(waits.size(), 90U);
 }
 
+TEST(PauseAfterRefusal, IsNoShorterThanTheHintAndSpreads) {
+  Random random(7);
+  std::set<Duration> waits;
+  for (int i = 0; i < 100; ++i) {
+    const Duration wait = pause_after_refusal(100ms, 1s, random);
+    EXPECT_GE(wait, 1s);
+    EXPECT_LE(wait, 1'500ms);
+    waits.insert(wait);
+    EXPECT_EQ(pause_after_refusal(2s, 1s, random), Duration(2s)) << "its own is longer";
+  }
+  EXPECT_GT(waits.size(), 90U);
+}
+
 }  // namespace
 }  // namespace parley
