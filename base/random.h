@@ -34,8 +34,8 @@ class Random {
 // all wait for, everybody would otherwise come back in the same millisecond.
 Duration backoff(unsigned attempt, Duration base, Duration cap, Random& random);
 
-// The pause of who was refused: `own`, but no shorter than the `hint` that came with the refusal, and then up to half of
-// it more, lest all who were refused together return together.
+// The pause of who was refused: `own`, but no shorter than the `hint` that came with the refusal,
+// and then up to half of it more, lest all who were refused together return together.
 Duration pause_after_refusal(Duration own, Duration hint, Random& random);
 
 }  // namespace parley

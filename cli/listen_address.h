@@ -18,8 +18,8 @@ struct ListenAddress {
 Result<ListenAddress> parse_listen_address(std::string_view text);
 std::string to_text(const ListenAddress& address);
 
-// A port that others are not given: neither who asks for any free one nor an outgoing connection. Who names it, though, and
-// allows its reuse, as servers do, listens there as if it were free, again and again.
+// A port that others are not given: neither who asks for any free one nor an outgoing connection.
+// Who names it, though, and allows its reuse, as servers do, listens there again and again.
 class HeldPort {
  public:
   // The address's port, or some free one if that is 0. conflict: somebody listens there; config: it is no
