@@ -151,7 +151,7 @@ void Dispatcher::place(SlabIndex at) {
   if (request.expires <= now_) {
     ++output_.counters.expired;
     give_up(at, Errc::retry_later);
-  } else if (worker == nullptr && request.service->is_app && !lane.rest_ends) {
+  } else if (worker == nullptr && request.service->is_app && !lane.rests_since) {
     ++output_.counters.no_service;
     give_up(at, Errc::no_service);
   } else if (worker == nullptr) {

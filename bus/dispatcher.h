@@ -10,8 +10,8 @@
 //
 // After the 2nd death its lane rests, orphaned, until everybody who died in that moment is known to be dead.
 //
-// Requests for apps, the services of business systems, are never orphaned: with nobody there they
-// are answered with no_service at once.
+// Requests for apps, the services of business systems, are orphaned only while their lane rests: with
+// nobody there they are answered with no_service at once.
 #pragma once
 
 #include <cstddef>
@@ -72,7 +72,8 @@ class Dispatcher {
   // yet is forgotten, and what a worker has is given to no other.
   void remove_asker(const Peer& asker);
 
-  // Finds what has expired or was kept too long by a live worker. `elapsed`: since the last tick.
+  // Finds what has expired or was kept too long by a live worker. `elapsed`: since the last tick; if the
+  // broker stood still meanwhile, it knows nothing of who died. Requires: who is dead was removed.
   void on_tick(Duration elapsed);
 
   // A parked request as a new one of the same id. False: no such ticket, or there is no room.
@@ -116,8 +117,9 @@ class Dispatcher {
   void move_lane_if_free(SlabIndex lane);
   void place_orphans(Service& service);
   void refuse_orphans(Service& service);
-  void note_death(SlabIndex at);
   void end_rests();
+  void note_death(SlabIndex at);
+  Instant rest_end(const Lane& lane) const;
   Peer* choose_for(SlabIndex at, const Peer* except);
   bool may_be_moved(const Lane& lane) const;
   void move_slow_lanes(Peer& worker);
@@ -141,6 +143,8 @@ class Dispatcher {
   std::uint64_t arrivals_ = 0;
   Instant next_expiry_ = Instant::max();  // no request that is held expires before
   Instant next_rest_end_ = Instant::max();  // no lane that rests goes on before
+  Instant judged_at_;                       // whose death can be known was removed by then
+  Instant attentive_since_;                 // it has not stood still since
   Poison poison_;
 };
 

@@ -138,11 +138,11 @@ void Dispatcher::add_worker(Peer& peer) {
 void Dispatcher::place_orphans(Service& service) {
   for (const SlabIndex at : service.orphans.snapshot(requests_)) {
     Lane& lane = lanes_[requests_[at].lane];
-    if (lane.rest_ends && *lane.rest_ends > now_) {
-      next_rest_end_ = std::min(next_rest_end_, *lane.rest_ends);
+    if (lane.rests_since && rest_end(lane) > judged_at_) {
+      next_rest_end_ = std::min(next_rest_end_, rest_end(lane));
       continue;
     }
-    lane.rest_ends.reset();
+    lane.rests_since.reset();
     take_out(at);
     // A lane's first orphan decides where the others follow it.
     if (lane.worker == nullptr) lane.worker = choose_for(at, nullptr);
@@ -150,10 +150,9 @@ void Dispatcher::place_orphans(Service& service) {
   }
 }
 
-void Dispatcher::end_rests() {
-  if (now_ < next_rest_end_) return;
-  next_rest_end_ = Instant::max();
-  services_.for_each([this](Service& service) { place_orphans(service); });
+// Then everybody is known to be dead who died when the rest began.
+Instant Dispatcher::rest_end(const Lane& lane) const {
+  return std::max(*lane.rests_since, attentive_since_) + options_.dead_after;
 }
 
 // Workers that are killed together are noticed one after the other, and each may be given, meanwhile, what the
@@ -162,10 +161,11 @@ void Dispatcher::end_rests() {
 void Dispatcher::note_death(SlabIndex at) {
   Request& request = requests_[at];
   ++request.deaths;
-  if (request.deaths + 1U != limits::attempts_max) return;
-  const Instant end = now_ + options_.dead_after;
-  lanes_[request.lane].rest_ends = end;
-  next_rest_end_ = std::min(next_rest_end_, end);
+  if (request.deaths + 1U != limits::attempts_max || request.attempts >= limits::attempts_max)
+    return;
+  Lane& lane = lanes_[request.lane];
+  lane.rests_since = now_;
+  next_rest_end_ = std::min(next_rest_end_, rest_end(lane));
 }
 
 void Dispatcher::drain_worker(Peer& peer) {
@@ -207,7 +207,7 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
   for (const SlabIndex at : moved) lanes_[requests_[at].lane].worker = nullptr;
   for (const SlabIndex at : moved) {
     Lane& lane = lanes_[requests_[at].lane];
-    if (lane.worker == nullptr && !lane.rest_ends) lane.worker = choose_for(at, nullptr);
+    if (lane.worker == nullptr && !lane.rests_since) lane.worker = choose_for(at, nullptr);
     place(at);
   }
   // With nobody left to serve an app nothing of it is held any more.
@@ -220,6 +220,8 @@ void Dispatcher::remove_worker(Peer& peer, Departure departure) {
 
 void Dispatcher::on_tick(Duration elapsed) {
   services_.for_each([elapsed](Service& service) { service.measure(elapsed); });
+  judged_at_ = now_;
+  if (elapsed >= options_.ping_every) attentive_since_ = now_;
   expire_due();
   end_rests();
   peers_.for_each([&](Peer& peer) {
@@ -227,6 +229,12 @@ void Dispatcher::on_tick(Duration elapsed) {
     move_slow_lanes(peer);
     pump(peer);
   });
+}
+
+void Dispatcher::end_rests() {
+  if (now_ < next_rest_end_) return;
+  next_rest_end_ = Instant::max();
+  services_.for_each([this](Service& service) { place_orphans(service); });
 }
 
 // Looks through everything that is held, but only when something is due: most are answered long

@@ -61,8 +61,8 @@ struct LaneKey {
 };
 
 struct Lane {
-  Peer* worker = nullptr;            // null: orphaned
-  std::optional<Instant> rest_ends;  // it rests: its requests are orphans until then
+  Peer* worker = nullptr;                // null: orphaned
+  std::optional<Instant> rests_since;  // its requests are orphans meanwhile
   SlabList<&Request::in_lane> requests;
 };
 

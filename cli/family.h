@@ -86,7 +86,7 @@ class Family {
   std::unique_ptr<PrivatePostgres> postgres_;
   std::unique_ptr<PrivateRedis> redis_;
   std::vector<Member> members_;
-  std::vector<HeldPort> ports_;  // while a process is down its port is nobody else's
+  std::vector<HeldPort> ports_;  // while a process is down nobody else is given its port
   std::vector<std::string> gateways_;
   std::vector<std::string> broker_endpoints_;   // gateways' side
   std::vector<std::string> broker_workers_;     // workers' side

@@ -149,6 +149,7 @@ void BrokerModel::check(Instant now) {
     const auto* peer = std::get_if<PeerEvent>(&event);
     if (const auto* parked = std::get_if<ParkedEvent>(&event)) parked_[parked->ticket] = parked->id;
     if (peer == nullptr) continue;
+    note_deaths(*peer, now);
     const bool made_way =
         peer->kind == PeerEvent::Kind::replaced || peer->kind == PeerEvent::Kind::impostor;
     if (made_way) end(peer->role, peer->name);
@@ -203,6 +204,21 @@ void BrokerModel::check_registered(const PeerEvent& event) {
   lives_.emplace(given_->from, std::move(life));
 }
 
+void BrokerModel::note_deaths(const PeerEvent& event, Instant now) {
+  using Kind = PeerEvent::Kind;
+  const bool is_death = event.kind == Kind::replaced || event.kind == Kind::impostor ||
+                        event.kind == Kind::silent || event.kind == Kind::unreachable;
+  if (!is_death) return;
+  for (const auto& [key, life] : lives_) {
+    if (life.role != event.role || life.name != event.name) continue;
+    for (auto& [id, open] : open_) {
+      if (open.worker != life.serial || open.attempt == 0) continue;
+      ++open.deaths;
+      open.died = now;
+    }
+  }
+}
+
 void BrokerModel::end(Role role, const std::string& name) {
   const auto life = std::ranges::find_if(lives_, [&](const auto& entry) {
     return entry.second.role == role && entry.second.name == name;
@@ -226,7 +242,7 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
   PARLEY_ASSERT(to_giver || !is_stranger || envelope->header.kind == EnvelopeKind::ping);
   switch (envelope->header.kind) {
     case EnvelopeKind::request: return check_request(action.to, action.bytes, now);
-    case EnvelopeKind::reply: return check_reply(action.to, action.bytes, now);
+    case EnvelopeKind::reply: return check_reply(action.to, action.bytes);
     case EnvelopeKind::registered:
     case EnvelopeKind::ping: PARLEY_ASSERT(is_registered(action.to)); break;
     case EnvelopeKind::not_registered:
@@ -271,9 +287,11 @@ void BrokerModel::check_request(const PeerKey& to, const std::string& bytes, Ins
   const auto found = open_.find(header.id);
   PARLEY_ASSERT(found != open_.end());
   Open& open = found->second;
+  const bool is_last = header.attempt == limits::attempts_max;
+  PARLEY_ASSERT(!is_last || open.deaths + 1 != limits::attempts_max ||
+                now - open.died >= options_.dead_after);
   open.worker = worker.serial;
   open.attempt = header.attempt;
-  if (header.attempt + 1U == limits::attempts_max) open.second_sent = now;
   open.sent = ++sends_;
   if (!open.is_certain) return;
   PARLEY_ASSERT(without_hop_fields(bytes) == without_hop_fields(open.bytes));
@@ -300,7 +318,7 @@ void BrokerModel::check_order(const Life& worker, const Open& open,
   PARLEY_ASSERT(last_attempts <= 1);
 }
 
-void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes, Instant now) {
+void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes) {
   const EnvelopeHeader header = decode_envelope(bytes)->header;
   PARLEY_ASSERT(is_registered(to));
   const Life& asker = lives_.at(to);
@@ -315,9 +333,8 @@ void BrokerModel::check_reply(const PeerKey& to, const std::string& bytes, Insta
   } else {
     PARLEY_ASSERT(header.error != 0 && bytes.size() == limits::envelope_header_bytes);
     const bool is_poison = static_cast<Errc>(header.error) == Errc::internal;
-    const bool is_spent = open->second.attempt == limits::attempts_max &&
-                          now - open->second.second_sent >= options_.dead_after;
-    PARLEY_ASSERT(!is_poison || is_spent || !open->second.is_certain);
+    PARLEY_ASSERT(!is_poison || open->second.attempt == limits::attempts_max ||
+                  !open->second.is_certain);
   }
   open_.erase(open);
 }

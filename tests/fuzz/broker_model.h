@@ -103,7 +103,8 @@ class BrokerModel {
     std::uint64_t worker = 0;  // serial of the life that it was sent to last
     std::uint64_t sent = 0;    // when, counted in sends
     unsigned attempt = 0;
-    Instant second_sent = {};  // the attempt before the last one
+    unsigned deaths = 0;  // of lives that it was sent to last
+    Instant died = {};    // the last of them
     // While its asker was gone it may have been answered without our knowing.
     bool is_certain = true;
   };
@@ -126,12 +127,13 @@ class BrokerModel {
   void check_registered(const PeerEvent& event);
   void check_forwarded(const std::string& bytes) const;
   void check_delivery(const PeerKey& to, const std::string& bytes);
+  void note_deaths(const PeerEvent& event, Instant now);
   void end(Role role, const std::string& name);
   void check_action(const BrokerAction& action, Instant now);
   bool is_given_up(const PeerKey& peer) const;
   void check_request(const PeerKey& to, const std::string& bytes, Instant now);
   void check_order(const Life& worker, const Open& open, const EnvelopeHeader& header) const;
-  void check_reply(const PeerKey& to, const std::string& bytes, Instant now);
+  void check_reply(const PeerKey& to, const std::string& bytes);
   void check_status(const std::string& bytes) const;
   void check_bounds() const;
   std::vector<PeerKey> those_who(Serves serves) const;

@@ -286,6 +286,49 @@ TEST(Poison, RestsBeforeItsLastAttemptAndItsKeyWithIt) {
   EXPECT_EQ(bus.requests_at("w3"), (Numbers{2, 3}));
 }
 
+// What it could not hear meanwhile it has to be given time to hear.
+TEST(Poison, RestsAnewWhenTheBrokerStoodStill) {
+  Pair bus;
+  bus.request(1, 9);
+  two_die_with_all(bus);
+  bus.stand_still(1'600ms);
+  bus.tick();
+  EXPECT_TRUE(bus.requests_at("w3").empty());
+  bus.pass(1'400ms, {gateway});
+  EXPECT_TRUE(bus.requests_at("w3").empty());
+  bus.pass(100ms, {gateway});
+  EXPECT_TRUE(bus.requests_at("w3").empty()) << "it is dead, too";
+  bus.register_worker("w4");
+  EXPECT_EQ(bus.requests_at("w4"), (Numbers{1}));
+}
+
+// Who is silent is found in a tick; until then nobody is given anything that may have killed others.
+TEST(Poison, RestsUntilATick) {
+  Pair bus;
+  bus.request(1, 9);
+  two_die_with_all(bus);
+  bus.pass(1'400ms, {gateway, w3});
+  bus.stand_still(150ms);
+  bus.register_worker("w4");
+  EXPECT_TRUE(bus.requests_at("w3").empty() && bus.requests_at("w4").empty());
+  bus.tick();
+  EXPECT_EQ(bus.requests_at("w3").size() + bus.requests_at("w4").size(), 1U);
+}
+
+TEST(Poison, LetsItsKeyGoOnAtOnceIfItIsNotTriedAgain) {
+  Pair bus;
+  bus.second();
+  bus.request(1, 9, 20s);
+  bus.pass(2'500ms, {gateway, w1, w2});
+  ASSERT_EQ(bus.counters().sent, 2U) << "w1 was slow";
+  bus.unreachable(w2);
+  bus.request(2, 9);
+  bus.register_worker("w3");
+  bus.unreachable(w1);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc::retry_later}})) << "three attempts, two deaths";
+  EXPECT_EQ(bus.requests_at("w3"), (Numbers{2}));
+}
+
 TEST(Poison, RestsEachKeyForItself) {
   Pair bus;
   bus.request(1, 9);
