@@ -184,7 +184,7 @@ std::vector<ChaosKind> database_kinds() {
       {.shape = {"postgres-connections", {database}},
        .hold = 3s,
        .recovery = from_mending,
-       .target = 2s,
+       .target = after_an_outage,
        .strike = [](Scene& s, unsigned) { return use_up_connections(s); }},
       {.shape = {"postgres-row-lock", {database}},
        .hold = 5s,

@@ -17,7 +17,7 @@ struct KindReport {
   unsigned times = 0;
   unsigned confirmed = 0;
   unsigned unrecovered = 0;  // within recovery_limit
-  Duration slowest{};        // of those that recovered
+  Duration slowest{};        // of those that recovered, alone or with what may take no longer
   Duration target{};
 };
 
@@ -63,7 +63,9 @@ class HavocThread {
   void revive();
   // Nothing: not recovered.
   std::optional<Duration> recovered_since(Instant since);
-  void report(const Running& running, std::optional<Duration> recovery, const char* remark);
+  // `target`: of the step, which may have broken something else, too.
+  void report(const Running& running, std::optional<Duration> recovery, Duration target,
+              const char* remark);
   const ChaosKind& kind_of(const Running& running) const {
     return plan_.kinds[running.strike.kind];
   }
