@@ -15,7 +15,7 @@ constexpr Duration settle_limit = 20s;
 constexpr Duration second = 1s;
 // What is meant to be sent in this time is written together, lest the clients, who share the machine,
 // take from the server with their wake-ups what on machines of their own would cost it nothing.
-constexpr Duration pace = 5ms;
+constexpr Duration pace = 10ms;
 
 Duration to_duration(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));

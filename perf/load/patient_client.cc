@@ -36,29 +36,30 @@ void PatientClient::offer(Instant intended, Instant now) {
     ++run_.counts.shed;
     return;
   }
-  waiting_.push_back({.n = static_cast<std::uint32_t>(acked_.size()), .intended = intended});
+  waiting_.push_back(static_cast<std::uint32_t>(messages_.size()));
+  messages_.push_back({.intended = intended});
   acked_.push_back(0);
   pump(now);
 }
 
 void PatientClient::pump(Instant now) {
   if (!is_ready() || now < paused_until_) return;
-  while (!waiting_.empty() && in_flight_.size() < run_.window) {
-    const Message next = waiting_.front();
+  while (!waiting_.empty() && in_flight_ < run_.window) {
+    const std::uint32_t n = waiting_.front();
     waiting_.pop_front();
-    if (now - next.intended > run_.deadline) ++run_.counts.given_up;
-    else send(next, now);
+    if (now - messages_[n].intended > run_.deadline) ++run_.counts.given_up;
+    else send(n, now);
   }
 }
 
-void PatientClient::send(const Message& message, Instant now) {
-  in_flight_.emplace(message.n, message);
+void PatientClient::send(std::uint32_t n, Instant now) {
+  messages_[n].in_flight = true;
+  ++in_flight_;
   send_frame({.kind = FrameKind::request,
               .verb = static_cast<std::uint16_t>(Verb::c2c_send),
-              .number = message.n,
+              .number = n,
               .target = conversation_.value},
-             message_.fill(message_id(run_.id, user(), message.n), message.n, message.intended),
-             now);
+             message_.fill(message_id(run_.id, user(), n), n, messages_[n].intended), now);
 }
 
 void PatientClient::on_frame(const Frame& frame, Instant now) {
@@ -70,36 +71,40 @@ void PatientClient::on_frame(const Frame& frame, Instant now) {
   }
 }
 
+PatientClient::Message* PatientClient::answered(const Frame& frame) {
+  const std::uint32_t n = frame.header.number;
+  if (n >= messages_.size() || !messages_[n].in_flight) return nullptr;
+  messages_[n].in_flight = false;
+  --in_flight_;
+  return &messages_[n];
+}
+
 void PatientClient::on_ack(const Frame& frame, Instant now) {
   wire::SendReply reply;
-  const auto answered = in_flight_.find(frame.header.number);
+  const Message* message = answered(frame);
   if (!reply.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
-      answered == in_flight_.end() || reply.seq() == 0)
+      message == nullptr || reply.seq() == 0)
     return lose("an ack for nothing that was sent");
-  acked_[answered->first] = reply.seq();
-  const Duration took = now - answered->second.intended;
+  acked_[frame.header.number] = reply.seq();
+  const Duration took = now - message->intended;
   ++(took <= run_.deadline ? run_.counts.good : run_.counts.late);
   run_.counts.ack.record(took);
-  in_flight_.erase(answered);
   pump(now);
 }
 
 void PatientClient::on_refusal(const Frame& frame, Instant now) {
   wire::ErrorBody error;
-  const auto answered = in_flight_.find(frame.header.number);
+  Message* message = answered(frame);
   if (!error.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
-      answered == in_flight_.end())
+      message == nullptr)
     return lose("an error for nothing that was sent");
   const auto code = errc_from(static_cast<std::uint16_t>(error.code()));
   if (!code || !is_retryable(*code))
     return lose("refused with error " + std::to_string(error.code()));
   ++run_.counts.refused;
-  Message again = answered->second;
-  in_flight_.erase(answered);
+  waiting_.insert(std::ranges::lower_bound(waiting_, frame.header.number), frame.header.number);
   const Duration own =
-      backoff(again.refusals++, like_ours.backoff_base, like_ours.backoff_cap, run_.random);
-  const auto place = std::ranges::lower_bound(waiting_, again.n, {}, &Message::n);
-  waiting_.insert(place, again);
+      backoff(message->refusals++, like_ours.backoff_base, like_ours.backoff_cap, run_.random);
   const Duration hint = std::chrono::milliseconds(error.retry_after_ms());
   paused_until_ = std::max(paused_until_, now + pause_after_refusal(own, hint, run_.random));
 }

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
@@ -54,16 +53,18 @@ class PatientClient final : public ChannelPeer {
   ConversationId conversation() const { return conversation_; }
   // By message, from 0: the number it was acknowledged with; 0: it was not.
   const std::vector<std::uint64_t>& acked() const { return acked_; }
-  bool is_idle() const { return waiting_.empty() && in_flight_.empty(); }
-  std::size_t in_flight() const { return in_flight_.size(); }
+  bool is_idle() const { return waiting_.empty() && in_flight_ == 0; }
+  std::size_t in_flight() const { return in_flight_; }
 
  private:
   struct Message {
-    std::uint32_t n;
     Instant intended;
     unsigned refusals = 0;
+    bool in_flight = false;
   };
-  void send(const Message& message, Instant now);
+  void send(std::uint32_t n, Instant now);
+  // What an answer is for, which is in flight no longer; null: nothing that was sent.
+  Message* answered(const Frame& frame);
   void on_frame(const Frame& frame, Instant now) override;
   void on_ack(const Frame& frame, Instant now);
   void on_refusal(const Frame& frame, Instant now);
@@ -71,9 +72,10 @@ class PatientClient final : public ChannelPeer {
   PatientRun& run_;
   ConversationId conversation_;
   WrittenMessage message_;
-  std::vector<std::uint64_t> acked_;
-  std::deque<Message> waiting_;  // in order of n
-  std::unordered_map<std::uint32_t, Message> in_flight_;  // by n
+  std::vector<Message> messages_;    // by n
+  std::vector<std::uint64_t> acked_;  // by n
+  std::deque<std::uint32_t> waiting_;  // in order
+  std::size_t in_flight_ = 0;
   Instant paused_until_{};
 };
 
