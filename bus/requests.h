@@ -61,7 +61,7 @@ struct LaneKey {
 };
 
 struct Lane {
-  Peer* worker = nullptr;                // null: orphaned
+  Peer* worker = nullptr;              // null: orphaned
   std::optional<Instant> rests_since;  // its requests are orphans meanwhile
   SlabList<&Request::in_lane> requests;
 };

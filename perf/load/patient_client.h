@@ -72,8 +72,8 @@ class PatientClient final : public ChannelPeer {
   PatientRun& run_;
   ConversationId conversation_;
   WrittenMessage message_;
-  std::vector<Message> messages_;    // by n
-  std::vector<std::uint64_t> acked_;  // by n
+  std::vector<Message> messages_;      // by n
+  std::vector<std::uint64_t> acked_;   // by n
   std::deque<std::uint32_t> waiting_;  // in order
   std::size_t in_flight_ = 0;
   Instant paused_until_{};
