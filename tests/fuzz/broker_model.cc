@@ -209,20 +209,23 @@ void BrokerModel::note_deaths(const PeerEvent& event, Instant now) {
   const bool is_death = event.kind == Kind::replaced || event.kind == Kind::impostor ||
                         event.kind == Kind::silent || event.kind == Kind::unreachable;
   if (!is_death) return;
-  for (const auto& [key, life] : lives_) {
-    if (life.role != event.role || life.name != event.name) continue;
-    for (auto& [id, open] : open_) {
-      if (open.worker != life.serial || open.attempt == 0) continue;
-      ++open.deaths;
-      open.died = now;
-    }
+  const auto life = life_of(event.role, event.name);
+  PARLEY_ASSERT(life != lives_.end());
+  for (auto& [id, open] : open_) {
+    if (open.worker != life->second.serial) continue;
+    ++open.deaths;
+    open.died = now;
   }
 }
 
-void BrokerModel::end(Role role, const std::string& name) {
-  const auto life = std::ranges::find_if(lives_, [&](const auto& entry) {
+BrokerModel::Lives::iterator BrokerModel::life_of(Role role, const std::string& name) {
+  return std::ranges::find_if(lives_, [&](const auto& entry) {
     return entry.second.role == role && entry.second.name == name;
   });
+}
+
+void BrokerModel::end(Role role, const std::string& name) {
+  const auto life = life_of(role, name);
   PARLEY_ASSERT(life != lives_.end());
   for (auto& [id, open] : open_)
     if (id.gateway == life->second.instance && id.boot == life->second.boot)

@@ -96,6 +96,7 @@ class BrokerModel {
     std::uint64_t dealt = 0;
     std::uint64_t dealt_bytes = 0;
   };
+  using Lives = std::map<PeerKey, Life, ByKey>;
   struct Open {
     std::string bytes;  // as it was given; of a business system, what of it may go on
     std::uint64_t order = 0;
@@ -128,6 +129,7 @@ class BrokerModel {
   void check_forwarded(const std::string& bytes) const;
   void check_delivery(const PeerKey& to, const std::string& bytes);
   void note_deaths(const PeerEvent& event, Instant now);
+  Lives::iterator life_of(Role role, const std::string& name);
   void end(Role role, const std::string& name);
   void check_action(const BrokerAction& action, Instant now);
   bool is_given_up(const PeerKey& peer) const;
@@ -140,7 +142,7 @@ class BrokerModel {
 
   Broker& broker_;
   const BrokerOptions options_;
-  std::map<PeerKey, Life, ByKey> lives_;
+  Lives lives_;
   std::map<RequestId, Open, ById> open_;
   std::optional<Given> given_;
   std::map<std::uint64_t, RequestId> parked_;  // by ticket
