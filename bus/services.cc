@@ -26,14 +26,18 @@ bool Service::is_served() const {
 
 void Service::measure(Duration elapsed) {
   const double seconds = std::chrono::duration<double>(elapsed).count();
-  if (seconds <= 0) return;
-  const double now = static_cast<double>(answered - std::exchange(measured_, answered)) / seconds;
-  answers_per_second_ += (now - answers_per_second_) * smoothing;
+  const std::uint64_t answers = answered - std::exchange(measured_, answered);
+  const bool was_waiting = std::exchange(was_waiting_, waiting > 0);
+  if (waiting == 0) return answers_per_second_.reset();
+  if (!was_waiting || seconds <= 0) return;
+  const double now = static_cast<double>(answers) / seconds;
+  const double before = answers_per_second_.value_or(now);
+  answers_per_second_ = before + (now - before) * smoothing;
 }
 
 std::uint32_t Service::retry_hint_ms(std::uint32_t least) const {
-  if (waiting == 0) return least;
-  const double wait_ms = 1'000 * static_cast<double>(waiting) / std::max(answers_per_second_, 1.0);
+  if (!answers_per_second_) return least;
+  const double wait_ms = 1'000 * static_cast<double>(waiting) / std::max(*answers_per_second_, 1.0);
   const double longest = std::max(longest_hint_ms, static_cast<double>(least));
   return static_cast<std::uint32_t>(std::clamp(wait_ms, static_cast<double>(least), longest));
 }

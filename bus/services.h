@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,14 +37,17 @@ struct Service {
 
   // Somebody offers it who does not drain.
   bool is_served() const;
-  // Every now and then: how fast it is answered, over the last second or so.
+  // Every now and then: how fast it is answered, over the last second or so, since something waits. Before, the
+  // rate would say what was asked of it, not what it can do.
   void measure(Duration elapsed);
-  // How long who is refused now should wait: until what waits is answered, at least `least`.
+  // How long who is refused now should wait: until what waits is answered, at least `least`, which
+  // is also told before there is a rate.
   std::uint32_t retry_hint_ms(std::uint32_t least) const;
 
  private:
   std::uint64_t measured_ = 0;
-  double answers_per_second_ = 0;
+  bool was_waiting_ = false;  // something, at the last measurement
+  std::optional<double> answers_per_second_;
 };
 
 class Services {

@@ -229,30 +229,77 @@ TEST(Admin, WhatItDoesNotKnowIsUnsupported) {
   EXPECT_EQ(bus.replies_to_operator().at(0).error, Errc::bad_request);
 }
 
-TEST(RetryHint, GrowsWithWhatWaits) {
-  BusinessBus bus({.queue_messages_max = 100});
-  bus.unreachable(BusinessBus::worker_key("w"));
-  bus.register_worker("slow", {.messages = 1});
-  const PeerKey slow = BusinessBus::worker_key("slow");
-  std::uint64_t last = 0;
-  const auto request_next = [&] {
+// A service with one slow worker, whose queue has room for a hundred.
+class RetryHint : public ::testing::Test {
+ protected:
+  RetryHint() : bus({.queue_messages_max = 100}) {
+    bus.unreachable(BusinessBus::worker_key("w"));
+    bus.register_worker("slow", {.messages = 1});
+  }
+
+  void request_next() {
     ++last;
     bus.request(last, last);
-  };
-  // Ten answers a second.
-  for (int tick = 0; tick < 50; ++tick) {
-    request_next();
-    bus.pass(100ms, {slow, BusinessBus::gateway_key("g")});
-    bus.reply("slow", last);
   }
-  bus.verdicts();
-  while (bus.broker.waiting() < 100) request_next();
-  request_next();
-  const auto replies = bus.replies();
-  ASSERT_EQ(replies.size(), 1U);
-  EXPECT_EQ(replies[0].header.error, static_cast<std::uint16_t>(Errc::retry_later));
-  EXPECT_EQ(replies[0].header.retry_after_ms, 5'000U) << "a hundred wait, ten a second: capped";
-  EXPECT_EQ(bus.status().services(0).credit_exhausted(), 100U);
+  // For so many ticks, of which there are ten a second; the queue stays full.
+  void answer(int ticks, int answers_per_tick) {
+    for (int tick = 0; tick < ticks; ++tick) {
+      pass_tick();
+      for (int i = 0; i < answers_per_tick; ++i) bus.reply("slow", ++answered);
+      fill();
+    }
+  }
+  void pass_tick() { bus.pass(100ms, {BusinessBus::worker_key("slow"), gateway}); }
+  void fill() {
+    while (bus.broker.waiting() < 100) request_next();
+  }
+  // What who comes now is told, being refused.
+  std::uint32_t told() {
+    bus.verdicts();
+    ++refused;
+    bus.request(refused, refused);
+    const auto replies = bus.replies();
+    EXPECT_EQ(replies.size(), 1U);
+    EXPECT_EQ(replies.at(0).header.error, static_cast<std::uint16_t>(Errc::retry_later));
+    return replies.at(0).header.retry_after_ms;
+  }
+
+  const PeerKey gateway = BusinessBus::gateway_key("g");
+  BusinessBus bus;
+  std::uint64_t last = 0;      // request
+  std::uint64_t answered = 0;  // likewise
+  std::uint64_t refused = 1'000'000;
+};
+
+TEST_F(RetryHint, IsWhatWaitsDividedByTheRateOfAnswers) {
+  fill();
+  answer(2, 20);
+  EXPECT_NEAR(told(), 500, 50) << "a hundred wait, two hundred a second";
+  answer(30, 10);
+  EXPECT_NEAR(told(), 1'000, 100) << "the rate follows";
+  answer(50, 1);
+  EXPECT_EQ(told(), 5'000U) << "ten a second: capped";
+  EXPECT_GT(bus.status().services(0).credit_exhausted(), 100U);
+}
+
+TEST_F(RetryHint, IsTheShortestBeforeThereIsARate) {
+  for (int tick = 0; tick < 50; ++tick) pass_tick();
+  fill();
+  EXPECT_EQ(told(), 200U) << "that little was answered says nothing: little was asked";
+  pass_tick();
+  EXPECT_EQ(told(), 200U) << "nor that nothing was, if all came just before it was measured";
+  pass_tick();
+  EXPECT_EQ(told(), 5'000U) << "but that nothing is answered while a hundred wait";
+}
+
+TEST_F(RetryHint, DoesNotRememberAnOutage) {
+  fill();
+  answer(20, 0);
+  EXPECT_EQ(told(), 5'000U);
+  while (answered < last) bus.reply("slow", ++answered);
+  pass_tick();
+  fill();
+  EXPECT_EQ(told(), 200U);
 }
 
 }  // namespace
