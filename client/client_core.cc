@@ -131,6 +131,7 @@ void ClientCore::on_ready(Instant now) {
   if (const Status saved = log_.save_identity(session_.identity()); !saved)
     tell(LogFailed{saved.error()});
   requests_.server_allows(session_.login().requests_in_flight_max);
+  outbox_.connected(requests_.window());
   const std::size_t from = actions_.size();
   conversations_.connected(user(), now, actions_);
   settle_own(from);

@@ -32,7 +32,17 @@ Status Outbox::add(Outgoing message, Instant now) {
   return {};
 }
 
+void Outbox::connected(std::size_t in_flight_max) {
+  PARLEY_ASSERT(window_.unanswered() == 0);
+  window_ = CongestionWindow(in_flight_max);
+}
+
+std::optional<Instant> Outbox::next_due() const {
+  return window_.has_room() ? lanes_due_.next() : std::nullopt;
+}
+
 const Outgoing* Outbox::take_due(Instant now) {
+  if (!window_.has_room()) return nullptr;
   while (const auto conversation = lanes_due_.take_due(now)) {
     const auto lane = lanes_.find(*conversation);
     if (lane == lanes_.end()) continue;
@@ -45,6 +55,7 @@ const Outgoing* Outbox::take_due(Instant now) {
       continue;
     }
     slot->due.reset();
+    slot->ticket = window_.sent();
     ++slot->attempts;
     enter_lane(*conversation);
     return &slot->message;
@@ -53,13 +64,24 @@ const Outgoing* Outbox::take_due(Instant now) {
 }
 
 std::optional<Outgoing> Outbox::acked(const ClientMessageId& id) {
-  if (!conversation_of_.contains(id)) return std::nullopt;
+  const Slot* slot = find(id);
+  if (slot == nullptr) return std::nullopt;
+  if (!slot->due) window_.taken(slot->ticket);
+  return remove(id);
+}
+
+std::optional<Outgoing> Outbox::abandon(const ClientMessageId& id) {
+  const Slot* slot = find(id);
+  if (slot == nullptr) return std::nullopt;
+  if (!slot->due) window_.ended();
   return remove(id);
 }
 
 std::optional<Outgoing> Outbox::failed(const ClientMessageId& id, const Error& error, Instant now) {
   Slot* slot = find(id);
   if (slot == nullptr || slot->due) return std::nullopt;
+  if (error.code == Errc::retry_later) window_.refused(slot->ticket);
+  else window_.ended();
   if (!is_retryable(error.code) || slot->attempts >= options_.attempts_max) return remove(id);
   slot->due = now + pause_after(error, slot->attempts, options_, random_);
   enter_lane(slot->message.conversation);
@@ -71,6 +93,7 @@ std::vector<Outgoing> Outbox::disconnected(Instant now) {
   for (auto& [conversation, lane] : lanes_) {
     for (Slot& slot : lane) {
       if (slot.due) continue;
+      window_.ended();
       slot.due = now;
       if (slot.attempts >= options_.attempts_max) used_up.push_back(slot.message.id);
     }

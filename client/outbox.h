@@ -10,6 +10,8 @@
 // Order: within a conversation a message is not sent before those added earlier. While at most
 // one per conversation is in flight (the default) they are committed in the order in which they were added,
 // whatever fails. With more, a retryable error in the middle lets later ones overtake: speed for bulk senders.
+//
+// In all conversations together a congestion window of them is in flight (client/congestion_window.h).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "client/agenda.h"
+#include "client/congestion_window.h"
 #include "client/message.h"
 
 namespace parley::client {
@@ -39,12 +42,15 @@ class Outbox {
  public:
   Outbox(const OutboxOptions& options, std::uint64_t seed) : options_(options), random_(seed) {}
 
+  // A new connection, with at most so many messages in flight. Requires: in_flight_max >= 1, and nothing is in flight.
+  void connected(std::size_t in_flight_max);
+
   // retry_later: full. conflict: a message with this id is here already.
   Status add(Outgoing message, Instant now);
   // The next message to be sent now, which is in flight from then on; null: none. Valid until the next call.
   const Outgoing* take_due(Instant now);
-  // When take_due may have something.
-  std::optional<Instant> next_due() const { return lanes_due_.next(); }
+  // When take_due may have something. Nothing: not before something in flight is answered, or ever.
+  std::optional<Instant> next_due() const;
 
   // It is in the log. Nothing: not here (any more), so the user has been told.
   std::optional<Outgoing> acked(const ClientMessageId& id);
@@ -54,7 +60,7 @@ class Outbox {
   // given up, because its attempts are used up: a message that ends every connection must not do so for ever.
   std::vector<Outgoing> disconnected(Instant now);
   // The user no longer wants it sent again. Nothing: not here.
-  std::optional<Outgoing> abandon(const ClientMessageId& id) { return acked(id); }
+  std::optional<Outgoing> abandon(const ClientMessageId& id);
 
   std::size_t size() const { return conversation_of_.size(); }
 
@@ -64,6 +70,7 @@ class Outbox {
     unsigned attempts = 0;
     // Waiting until then; nothing: in flight.
     std::optional<Instant> due;
+    CongestionWindow::Ticket ticket = 0;  // of the last sending
   };
   using Lane = std::deque<Slot>;
   struct IdHash {
@@ -77,6 +84,7 @@ class Outbox {
 
   OutboxOptions options_;
   Random random_;
+  CongestionWindow window_{1};  // of this connection; its unanswered are the slots in flight
   std::unordered_map<ConversationId, Lane> lanes_;
   std::unordered_map<ClientMessageId, ConversationId, IdHash> conversation_of_;
   Agenda<ConversationId> lanes_due_;

@@ -43,7 +43,7 @@ struct Request {
 };
 
 struct RequestLimits {
-  std::size_t in_flight_max = 64;  // the server's bound: more is rate_limited
+  std::size_t in_flight_max = 64;  // the server's bound: more is rate_limited. At least 1.
   std::size_t waiting_max = 1024;  // beyond it add() refuses with retry_later
   Duration answer_within = 12s;    // from add() on
 };
@@ -58,6 +58,8 @@ class RequestTable {
   // Takes a request; take_ready hands it out when the window has room.
   Status add(Request request, Instant now);
   std::optional<Transmit> take_ready();
+  // How many may be unanswered.
+  std::size_t window() const { return window_; }
   // How many more could be handed out at once.
   std::size_t room() const;
 

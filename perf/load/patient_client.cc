@@ -1,6 +1,7 @@
 #include "perf/load/patient_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "client/outbox.h"
 #include "proto/c2c.pb.h"
@@ -28,7 +29,8 @@ PatientClient::PatientClient(SocketLoop& loop, const PinnedKey& pin, LoadAccount
     : ChannelPeer(loop, pin, std::move(account)),
       run_(run),
       conversation_(direct_conversation(user(), partner)),
-      message_(run.body_bytes) {}
+      message_(run.body_bytes),
+      window_(run.window) {}
 
 void PatientClient::offer(Instant intended, Instant now) {
   ++run_.counts.offered;
@@ -44,7 +46,7 @@ void PatientClient::offer(Instant intended, Instant now) {
 
 void PatientClient::pump(Instant now) {
   if (!is_ready() || now < paused_until_) return;
-  while (!waiting_.empty() && in_flight_ < run_.window) {
+  while (!waiting_.empty() && window_.has_room()) {
     const std::uint32_t n = waiting_.front();
     waiting_.pop_front();
     if (now - messages_[n].intended > run_.deadline) ++run_.counts.given_up;
@@ -53,8 +55,7 @@ void PatientClient::pump(Instant now) {
 }
 
 void PatientClient::send(std::uint32_t n, Instant now) {
-  messages_[n].in_flight = true;
-  ++in_flight_;
+  messages_[n].ticket = window_.sent();
   send_frame({.kind = FrameKind::request,
               .verb = static_cast<std::uint16_t>(Verb::c2c_send),
               .number = n,
@@ -73,19 +74,17 @@ void PatientClient::on_frame(const Frame& frame, Instant now) {
 
 PatientClient::Message* PatientClient::answered(const Frame& frame) {
   const std::uint32_t n = frame.header.number;
-  if (n >= messages_.size() || !messages_[n].in_flight) return nullptr;
-  messages_[n].in_flight = false;
-  --in_flight_;
-  return &messages_[n];
+  return n < messages_.size() && messages_[n].ticket != 0 ? &messages_[n] : nullptr;
 }
 
 void PatientClient::on_ack(const Frame& frame, Instant now) {
   wire::SendReply reply;
-  const Message* message = answered(frame);
+  Message* message = answered(frame);
   if (!reply.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
       message == nullptr || reply.seq() == 0)
     return lose("an ack for nothing that was sent");
   acked_[frame.header.number] = reply.seq();
+  window_.taken(std::exchange(message->ticket, 0));
   const Duration took = now - message->intended;
   ++(took <= run_.deadline ? run_.counts.good : run_.counts.late);
   run_.counts.ack.record(took);
@@ -102,6 +101,9 @@ void PatientClient::on_refusal(const Frame& frame, Instant now) {
   if (!code || !is_retryable(*code))
     return lose("refused with error " + std::to_string(error.code()));
   ++run_.counts.refused;
+  const auto ticket = std::exchange(message->ticket, 0);
+  if (*code == Errc::retry_later) window_.refused(ticket);
+  else window_.ended();
   waiting_.insert(std::ranges::lower_bound(waiting_, frame.header.number), frame.header.number);
   const Duration own =
       backoff(message->refusals++, like_ours.backoff_base, like_ours.backoff_cap, run_.random);

@@ -1,7 +1,7 @@
 // A user as our own client (client/outbox.h) treats him: what is refused with a retryable error is sent again, the
 // same message under the same id, after a pause that doubles with its attempts and is no shorter than the server
-// asked for; meanwhile nothing else is sent. What he writes waits in an outbox; when that is full he is told
-// at once (the message is shed), and what got too old in it is given up.
+// asked for; meanwhile nothing else is sent. A refusal narrows his congestion window. What he writes waits in an
+// outbox; when that is full he is told at once (the message is shed), and what got too old in it is given up.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "client/congestion_window.h"
 #include "perf/histogram.h"
 #include "perf/load/channel_peer.h"
 #include "perf/load/written_message.h"
@@ -32,7 +33,7 @@ struct PatientCounts {
 struct PatientRun {
   std::uint64_t id = 0;
   std::size_t body_bytes = 120;
-  std::size_t window = 128;     // unanswered messages of one client
+  std::size_t window = 128;     // unanswered messages of one client, at most
   std::size_t outbox_max = 64;  // waiting messages of one client; more: the newest is shed
   Duration deadline = 5s;       // after it an ack is worth nothing to the user
   PatientCounts counts;         // since somebody last took them
@@ -53,17 +54,16 @@ class PatientClient final : public ChannelPeer {
   ConversationId conversation() const { return conversation_; }
   // By message, from 0: the number it was acknowledged with; 0: it was not.
   const std::vector<std::uint64_t>& acked() const { return acked_; }
-  bool is_idle() const { return waiting_.empty() && in_flight_ == 0; }
-  std::size_t in_flight() const { return in_flight_; }
+  bool is_idle() const { return waiting_.empty() && window_.unanswered() == 0; }
 
  private:
   struct Message {
     Instant intended;
     unsigned refusals = 0;
-    bool in_flight = false;
+    client::CongestionWindow::Ticket ticket = 0;  // 0: not in flight
   };
   void send(std::uint32_t n, Instant now);
-  // What an answer is for, which is in flight no longer; null: nothing that was sent.
+  // What an answer is for; null: nothing that is in flight.
   Message* answered(const Frame& frame);
   void on_frame(const Frame& frame, Instant now) override;
   void on_ack(const Frame& frame, Instant now);
@@ -75,7 +75,7 @@ class PatientClient final : public ChannelPeer {
   std::vector<Message> messages_;      // by n
   std::vector<std::uint64_t> acked_;   // by n
   std::deque<std::uint32_t> waiting_;  // in order
-  std::size_t in_flight_ = 0;
+  client::CongestionWindow window_;
   Instant paused_until_{};
 };
 

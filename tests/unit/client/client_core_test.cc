@@ -317,6 +317,24 @@ TEST_F(ClientCoreTest, HasNoMoreInFlightThanTheServerAllows) {
             2);
 }
 
+TEST_F(ClientCoreTest, HasLessInFlightAfterAServerWasTooBusyForAMessage) {
+  sim.server.requests_in_flight_max = 8;
+  const std::size_t alice = sim.add_device("alice", alice_id);
+  sim.run_for(5s);
+  const auto send_to = [&](std::uint8_t peer) {
+    ASSERT_TRUE(sim.core(alice).send({.id = {peer},
+                                      .conversation = direct_conversation(alice_id, UserId{peer}),
+                                      .body = "x"},
+                                     sim.now));
+  };
+  send_to(2);
+  answer_with(alice, Errc::retry_later, 1'000);
+  for (std::uint8_t peer = 3; peer < 20; ++peer) send_to(peer);
+  EXPECT_EQ(sim.core(alice).take_actions().size(), 4U);
+  ASSERT_TRUE(sim.core(alice).call(Verb::login_find, 0, "", [](auto) {}, sim.now));
+  EXPECT_EQ(sim.core(alice).take_actions().size(), 1U) << "nothing else is slowed down";
+}
+
 TEST_F(ClientCoreTest, IsQuietAsLongAsAServerThatHasHadTooMuchWants) {
   const std::size_t alice = sim.add_device("alice", alice_id);
   sim.run_for(5s);

@@ -19,8 +19,14 @@ std::vector<int> take_all(Outbox& outbox, Instant now) {
 
 const Error later{Errc::retry_later};
 
+Outbox connected(const OutboxOptions& options = {}, std::size_t in_flight_max = 64) {
+  Outbox outbox(options, 1);
+  outbox.connected(in_flight_max);
+  return outbox;
+}
+
 TEST(Outbox, SendsOneOfAConversationAtATimeInOrder) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   for (std::uint8_t id = 1; id <= 3; ++id) ASSERT_TRUE(outbox.add(message(id), start));
   ASSERT_TRUE(outbox.add(message(9, two), start));
   EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1, 9));
@@ -29,7 +35,7 @@ TEST(Outbox, SendsOneOfAConversationAtATimeInOrder) {
 }
 
 TEST(Outbox, KeepsTheOrderWhenTheFirstMustWait) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   for (std::uint8_t id = 1; id <= 2; ++id) ASSERT_TRUE(outbox.add(message(id), start));
   take_all(outbox, start);
   EXPECT_FALSE(outbox.failed({1}, later, start));
@@ -38,7 +44,7 @@ TEST(Outbox, KeepsTheOrderWhenTheFirstMustWait) {
 }
 
 TEST(Outbox, PipelinesUpToTheLimitPerConversation) {
-  Outbox outbox({.in_flight_per_conversation_max = 2}, 1);
+  Outbox outbox = connected({.in_flight_per_conversation_max = 2});
   for (std::uint8_t id = 1; id <= 4; ++id) ASSERT_TRUE(outbox.add(message(id), start));
   EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1, 2));
   EXPECT_TRUE(outbox.acked({2}));
@@ -46,7 +52,7 @@ TEST(Outbox, PipelinesUpToTheLimitPerConversation) {
 }
 
 TEST(Outbox, WaitsAtLeastAsLongAsTheServerSays) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   ASSERT_TRUE(outbox.add(message(1), start));
   take_all(outbox, start);
   outbox.failed({1}, Error{Errc::rate_limited, "", 5'000}, start);
@@ -55,7 +61,7 @@ TEST(Outbox, WaitsAtLeastAsLongAsTheServerSays) {
 }
 
 TEST(Outbox, PausesLongerWithEachAttempt) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   ASSERT_TRUE(outbox.add(message(1), start));
   Instant now = start;
   for (const Duration least : {125ms, 250ms, 500ms, 1000ms}) {
@@ -68,7 +74,7 @@ TEST(Outbox, PausesLongerWithEachAttempt) {
 }
 
 TEST(Outbox, GivesUpVisiblyAfterItsLastAttempt) {
-  Outbox outbox({.attempts_max = 3}, 1);
+  Outbox outbox = connected({.attempts_max = 3});
   ASSERT_TRUE(outbox.add(message(1), start));
   ASSERT_TRUE(outbox.add(message(2), start));
   Instant now = start;
@@ -82,7 +88,7 @@ TEST(Outbox, GivesUpVisiblyAfterItsLastAttempt) {
 }
 
 TEST(Outbox, GivesUpAtOnceAfterADefiniteError) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   ASSERT_TRUE(outbox.add(message(1), start));
   take_all(outbox, start);
   EXPECT_EQ(outbox.failed({1}, Error{Errc::conflict}, start), message(1));
@@ -90,7 +96,7 @@ TEST(Outbox, GivesUpAtOnceAfterADefiniteError) {
 }
 
 TEST(Outbox, SendsAgainWhatWasInFlightWhenTheConnectionBroke) {
-  Outbox outbox({.in_flight_per_conversation_max = 2}, 1);
+  Outbox outbox = connected({.in_flight_per_conversation_max = 2});
   for (std::uint8_t id = 1; id <= 3; ++id) ASSERT_TRUE(outbox.add(message(id), start));
   EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1, 2));
   EXPECT_TRUE(outbox.disconnected(start).empty());
@@ -98,7 +104,7 @@ TEST(Outbox, SendsAgainWhatWasInFlightWhenTheConnectionBroke) {
 }
 
 TEST(Outbox, GivesUpAMessageThatEndsEveryConnection) {
-  Outbox outbox({.attempts_max = 2}, 1);
+  Outbox outbox = connected({.attempts_max = 2});
   ASSERT_TRUE(outbox.add(message(1), start));
   take_all(outbox, start);
   EXPECT_TRUE(outbox.disconnected(start).empty());
@@ -107,22 +113,73 @@ TEST(Outbox, GivesUpAMessageThatEndsEveryConnection) {
 }
 
 TEST(Outbox, BeingOfflineCostsNoAttempts) {
-  Outbox outbox({.attempts_max = 2}, 1);
+  Outbox outbox = connected({.attempts_max = 2});
   ASSERT_TRUE(outbox.add(message(1), start));
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(outbox.disconnected(start).empty());
   EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1));
 }
 
 TEST(Outbox, RefusesBeyondItsBoundAndASecondUseOfAnId) {
-  Outbox outbox({.messages_max = 2}, 1);
+  Outbox outbox = connected({.messages_max = 2});
   ASSERT_TRUE(outbox.add(message(1), start));
   EXPECT_EQ(outbox.add(message(1), start).error().code, Errc::conflict);
   ASSERT_TRUE(outbox.add(message(2), start));
   EXPECT_EQ(outbox.add(message(3), start).error().code, Errc::retry_later);
 }
 
+// Messages 1, 2, 3 … in conversations of their own.
+void fill(Outbox& outbox, std::uint8_t count) {
+  for (std::uint8_t id = 1; id <= count; ++id)
+    ASSERT_TRUE(outbox.add(message(id, ConversationId{id}), start));
+}
+
+TEST(Outbox, HasACongestionWindowOfMessagesInFlight) {
+  Outbox outbox = connected({}, 4);
+  fill(outbox, 20);
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(outbox.next_due(), std::nullopt) << "time changes nothing";
+  outbox.acked({1});
+  EXPECT_EQ(outbox.next_due(), start);
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(5));
+  outbox.abandon({2});
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(6));
+  outbox.failed({3}, Error{Errc::rate_limited}, start);
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(7)) << "no sign of a busy server";
+  outbox.failed({4}, later, start);
+  outbox.acked({5});
+  EXPECT_THAT(take_all(outbox, start), testing::IsEmpty()) << "two are in flight, no more than may";
+  outbox.acked({6});
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(8));
+  outbox.acked({7});
+  outbox.acked({8});
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(9, 10));
+  outbox.acked({9});
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(11, 12)) << "two were taken since";
+}
+
+TEST(Outbox, AWaitingMessageThatIsSettledLeavesTheWindowAlone) {
+  Outbox outbox = connected({}, 1);
+  fill(outbox, 3);
+  EXPECT_THAT(take_all(outbox, start), testing::ElementsAre(1));
+  outbox.acked({2});
+  outbox.abandon({3});
+  EXPECT_EQ(outbox.next_due(), std::nullopt);
+  outbox.acked({1});
+  EXPECT_EQ(outbox.size(), 0U);
+}
+
+TEST(Outbox, BeginsEachConnectionWithAllThatItsServerAllows) {
+  Outbox outbox = connected({}, 4);
+  fill(outbox, 10);
+  EXPECT_EQ(take_all(outbox, start).size(), 4U);
+  outbox.failed({1}, later, start);
+  outbox.disconnected(start);
+  outbox.connected(5);
+  EXPECT_EQ(take_all(outbox, start).size(), 5U) << "not one less for what was in flight";
+}
+
 TEST(Outbox, IgnoresAnswersToWhatIsNotInFlight) {
-  Outbox outbox({}, 1);
+  Outbox outbox = connected();
   ASSERT_TRUE(outbox.add(message(1), start));
   EXPECT_FALSE(outbox.failed({1}, Error{Errc::conflict}, start)) << "it has not been sent yet";
   EXPECT_FALSE(outbox.failed({7}, Error{Errc::conflict}, start));
