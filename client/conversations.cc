@@ -197,7 +197,7 @@ void Conversations::on_list_failed(const Error& error, Instant now) {
   const auto* asked = std::get_if<ListAsked>(&listing_);
   if (asked == nullptr) return;
   const Duration own = backoff(asked->failures, retry_base, retry_cap, random_);
-  listing_ = ListDue{.due = now + std::max(own, hint_of(error)),
+  listing_ = ListDue{.due = now + pause_after_refusal(own, hint_of(error), random_),
                      .after = asked->after,
                      .failures = asked->failures + 1};
 }

@@ -70,7 +70,7 @@ void Timeline::pull_failed(Instant now, Duration hint, Random& random) {
   state_ = Whole{};
   if (last_ >= head_) return;
   const Duration own = backoff(fruitless, options_->retry_base, options_->retry_cap, random);
-  state_ = Missing{.due = now + std::max(own, hint), .fruitless = fruitless + 1};
+  state_ = Missing{.due = now + pause_after_refusal(own, hint, random), .fruitless = fruitless + 1};
 }
 
 void Timeline::disconnected(Instant now) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <set>
 
 #include "client/memory_log.h"
 
@@ -143,6 +144,21 @@ TEST_F(CatchUpTest, AListThatIsUnderWayDoesNotCount) {
   conversations.on_list({}, now, out);
   now += 100s;
   EXPECT_EQ(lists_asked(), 0) << "once";
+}
+
+TEST_F(CatchUpTest, AsksAgainForAListThatWasRefusedAfterTheHintNotToTheMillisecond) {
+  conversations.catch_up(2s, now);
+  now += 2s;
+  std::set<Duration> pauses;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(lists_asked(), 1);
+    conversations.on_list_failed(Error{Errc::retry_later, "", 30'000}, now);
+    pauses.insert(*conversations.next_due() - now);
+    now = *conversations.next_due();
+  }
+  EXPECT_GE(*pauses.begin(), 30s);
+  EXPECT_LE(*pauses.rbegin(), 45s);
+  EXPECT_GT(pauses.size(), 10U);
 }
 
 TEST_F(CatchUpTest, HasNothingToCatchUpWithOverALostConnection) {
