@@ -12,7 +12,8 @@ namespace parley {
 namespace {
 
 constexpr double longest_hint_ms = 5'000;
-constexpr double smoothing = 0.2;  // of ten measurements a second
+constexpr double smoothing = 0.2;  // of ten measurements a second; the first ones count alike
+constexpr Duration believed_after = 500ms;  // a commit that takes long is not an outage
 
 bool is_app_verb(std::uint16_t verb) {
   return service_of(verb) == static_cast<std::uint8_t>(ServiceId::app);
@@ -25,19 +26,24 @@ bool Service::is_served() const {
 }
 
 void Service::measure(Duration elapsed) {
-  const double seconds = std::chrono::duration<double>(elapsed).count();
-  const std::uint64_t answers = answered - std::exchange(measured_, answered);
-  const bool was_waiting = std::exchange(was_waiting_, waiting > 0);
-  if (waiting == 0) return answers_per_second_.reset();
-  if (!was_waiting || seconds <= 0) return;
-  const double now = static_cast<double>(answers) / seconds;
-  const double before = answers_per_second_.value_or(now);
-  answers_per_second_ = before + (now - before) * smoothing;
+  const auto answers = static_cast<double>(answered - std::exchange(measured_, answered));
+  if (waiting == 0) return rate_.reset();
+  if (!rate_) {  // Since when something waits is not known.
+    rate_.emplace();
+    return;
+  }
+  if (elapsed <= Duration::zero()) return;
+  rate_->measured_for += elapsed;
+  using Seconds = std::chrono::duration<double>;
+  const double share = Seconds(elapsed) / Seconds(rate_->measured_for);
+  const double now = answers / Seconds(elapsed).count();
+  rate_->answers_per_second += (now - rate_->answers_per_second) * std::max(smoothing, share);
 }
 
 std::uint32_t Service::retry_hint_ms(std::uint32_t least) const {
-  if (!answers_per_second_) return least;
-  const double wait_ms = 1'000 * static_cast<double>(waiting) / std::max(*answers_per_second_, 1.0);
+  if (!rate_ || rate_->measured_for < believed_after) return least;
+  const double wait_ms =
+      1'000 * static_cast<double>(waiting) / std::max(rate_->answers_per_second, 1.0);
   const double longest = std::max(longest_hint_ms, static_cast<double>(least));
   return static_cast<std::uint32_t>(std::clamp(wait_ms, static_cast<double>(least), longest));
 }

@@ -41,13 +41,16 @@ struct Service {
   // rate would say what was asked of it, not what it can do.
   void measure(Duration elapsed);
   // How long who is refused now should wait: until what waits is answered, at least `least`, which
-  // is also told before there is a rate.
+  // is also told before the rate was measured for half a second.
   std::uint32_t retry_hint_ms(std::uint32_t least) const;
 
  private:
-  std::uint64_t measured_ = 0;
-  bool was_waiting_ = false;  // something, at the last measurement
-  std::optional<double> answers_per_second_;
+  struct Rate {
+    Duration measured_for{};
+    double answers_per_second = 0;
+  };
+  std::uint64_t measured_ = 0;  // answers
+  std::optional<Rate> rate_;    // since a measurement at which something waited
 };
 
 class Services {
