@@ -296,7 +296,7 @@ TEST_F(RetryHint, CountsTheFirstMeasurementsAlike) {
   fill();
   answer(1, 0);
   answer(5, 20);
-  EXPECT_NEAR(told(), 100 * 1'000 / 160, 60) << "eighty in half a second: none, then twenty four times";
+  EXPECT_NEAR(told(), 100 * 1'000 / 160, 60) << "half a second: none, then four times twenty";
 }
 
 TEST_F(RetryHint, DoesNotRememberAnOutage) {
