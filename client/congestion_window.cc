@@ -22,9 +22,9 @@ void CongestionWindow::taken(Ticket ticket) {
   taken_ = 0;
 }
 
-void CongestionWindow::refused(Ticket ticket) {
+void CongestionWindow::failed(Ticket ticket, Errc code) {
   ended();
-  if (ticket <= sent_unknowing_) return;
+  if (code != Errc::retry_later || ticket <= sent_unknowing_) return;
   size_ = std::max<std::size_t>(1, size_ / 2);
   taken_ = 0;
   sent_unknowing_ = last_sent_;

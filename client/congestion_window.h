@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/error.h"
+
 namespace parley::client {
 
 class CongestionWindow {
@@ -24,9 +26,10 @@ class CongestionWindow {
   using Ticket = std::uint64_t;
   Ticket sent();
   void taken(Ticket ticket);
-  // The server is busy. What was sent before the client last learned that says nothing new.
-  void refused(Ticket ticket);
-  // Anything else: it says nothing of how busy the server is.
+  // retry_later: the server is busy, which is news unless the message was sent before the client last heard it.
+  // Any other error says nothing of that.
+  void failed(Ticket ticket, Errc code);
+  // Nobody will say what became of it, or wants to know.
   void ended();
 
  private:

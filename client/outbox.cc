@@ -80,8 +80,7 @@ std::optional<Outgoing> Outbox::abandon(const ClientMessageId& id) {
 std::optional<Outgoing> Outbox::failed(const ClientMessageId& id, const Error& error, Instant now) {
   Slot* slot = find(id);
   if (slot == nullptr || slot->due) return std::nullopt;
-  if (error.code == Errc::retry_later) window_.refused(slot->ticket);
-  else window_.ended();
+  window_.failed(slot->ticket, error.code);
   if (!is_retryable(error.code) || slot->attempts >= options_.attempts_max) return remove(id);
   slot->due = now + pause_after(error, slot->attempts, options_, random_);
   enter_lane(slot->message.conversation);

@@ -101,9 +101,7 @@ void PatientClient::on_refusal(const Frame& frame, Instant now) {
   if (!code || !is_retryable(*code))
     return lose("refused with error " + std::to_string(error.code()));
   ++run_.counts.refused;
-  const auto ticket = std::exchange(message->ticket, 0);
-  if (*code == Errc::retry_later) window_.refused(ticket);
-  else window_.ended();
+  window_.failed(std::exchange(message->ticket, 0), *code);
   waiting_.insert(std::ranges::lower_bound(waiting_, frame.header.number), frame.header.number);
   const Duration own =
       backoff(message->refusals++, like_ours.backoff_base, like_ours.backoff_cap, run_.random);

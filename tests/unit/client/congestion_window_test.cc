@@ -38,7 +38,7 @@ TEST(CongestionWindow, HasRoomForWhatIsAnsweredOneWayOrAnother) {
   window.ended();
   EXPECT_EQ(window.unanswered(), 1U);
   EXPECT_EQ(window.size(), 3U) << "what merely ends says nothing";
-  window.refused(tickets[2]);
+  window.failed(tickets[2], Errc::retry_later);
   EXPECT_EQ(window.unanswered(), 0U);
   EXPECT_TRUE(window.has_room());
 }
@@ -46,24 +46,24 @@ TEST(CongestionWindow, HasRoomForWhatIsAnsweredOneWayOrAnother) {
 TEST(CongestionWindow, IsHalvedOnceForAllThatWasOnItsWay) {
   CongestionWindow window(8);
   const auto early = send(window, 8);
-  window.refused(early[7]);
+  window.failed(early[7], Errc::retry_later);
   const auto late = send(window, 1);
-  for (std::size_t i = 0; i < 7; ++i) window.refused(early[i]);
+  for (std::size_t i = 0; i < 7; ++i) window.failed(early[i], Errc::retry_later);
   EXPECT_EQ(window.size(), 4U) << "all of these left before the client knew";
-  window.refused(late[0]);
+  window.failed(late[0], Errc::retry_later);
   EXPECT_EQ(window.size(), 2U);
 }
 
 TEST(CongestionWindow, IsNeverClosed) {
   CongestionWindow window(4);
-  for (int i = 0; i < 10; ++i) window.refused(window.sent());
+  for (int i = 0; i < 10; ++i) window.failed(window.sent(), Errc::retry_later);
   EXPECT_EQ(window.size(), 1U);
   EXPECT_TRUE(window.has_room());
 }
 
 TEST(CongestionWindow, WidensByOneWithEachWindowTaken) {
   CongestionWindow window(8);
-  window.refused(window.sent());
+  window.failed(window.sent(), Errc::retry_later);
   take(window, 3);
   EXPECT_EQ(window.size(), 4U);
   take(window, 1);
@@ -74,9 +74,9 @@ TEST(CongestionWindow, WidensByOneWithEachWindowTaken) {
 
 TEST(CongestionWindow, CountsAnewAfterARefusal) {
   CongestionWindow window(8);
-  window.refused(window.sent());
+  window.failed(window.sent(), Errc::retry_later);
   take(window, 3);
-  window.refused(window.sent());
+  window.failed(window.sent(), Errc::retry_later);
   take(window, 1);
   EXPECT_EQ(window.size(), 2U);
 }
@@ -84,7 +84,7 @@ TEST(CongestionWindow, CountsAnewAfterARefusal) {
 TEST(CongestionWindow, WhatWasTakenBeforeTheClientKnewDoesNotWidenIt) {
   CongestionWindow window(8);
   const auto tickets = send(window, 8);
-  window.refused(tickets[0]);
+  window.failed(tickets[0], Errc::retry_later);
   for (std::size_t i = 1; i < 8; ++i) window.taken(tickets[i]);
   take(window, 3);
   EXPECT_EQ(window.size(), 4U);
@@ -145,7 +145,7 @@ class BusyServer {
         continue;
       }
       ++counts_.refused;
-      client.window.refused(ticket);
+      client.window.failed(ticket, Errc::retry_later);
       client.silent_until = now_ + pause;
       return;
     }
