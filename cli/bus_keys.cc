@@ -122,7 +122,7 @@ std::string oddities(const KeyList& keys) {
       text += fmt::format("! {} {} has {} keys: revoke the former ones after a rotation\n",
                           name_of(role), names, count);
     if (names == "*")
-      text += fmt::format("! a {} key is valid under every name\n", name_of(role));
+      text += fmt::format("! {} * is valid under every name\n", name_of(role));
   }
   return text;
 }
