@@ -23,7 +23,9 @@ constexpr std::array<std::string_view, 2> published_secrets{
 CurveKeyPair make_curve_key_pair() {
   Z85 public_key{};
   Z85 secret_key{};
-  PARLEY_ASSERT(zmq_curve_keypair(public_key.data(), secret_key.data()) == 0);
+  do {
+    PARLEY_ASSERT(zmq_curve_keypair(public_key.data(), secret_key.data()) == 0);
+  } while (public_key.front() == '-');
   return {public_key.data(), secret_key.data()};
 }
 

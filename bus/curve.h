@@ -25,6 +25,7 @@ struct CurveClient {
   friend bool operator==(const CurveClient&, const CurveClient&) = default;
 };
 
+// A new pair. The public half never begins with '-': command lines would take it for an option.
 CurveKeyPair make_curve_key_pair();
 
 // Whether it can be a public key: 40 characters that are Z85.

@@ -282,7 +282,8 @@ std::function<int()> declare_show_key(CLI::App& app) {
   return [file] { return report(public_key_from(*file)); };
 }
 
-constexpr const char* key_text = "A public key in single quotes, or the file of its pair";
+constexpr const char* key_text =
+    "A public key in single quotes (after -- if it begins with -), or the file of its pair";
 
 std::function<int()> declare_allow_key(CLI::App& app) {
   struct Words {
@@ -324,7 +325,7 @@ std::function<int()> declare_rotate_key(CLI::App& app) {
     std::printf(
         "%s has the next pair; both are valid now. Put it in the place of %s,\n"
         "restart the peer, then:\n"
-        "  parley key revoke '%s' '%s'\n",
+        "  parley key revoke '%s' -- '%s'\n",
         rotation->next_file.c_str(), file->c_str(), list->c_str(), rotation->former.key.c_str());
     return exit_ok;
   };

@@ -60,12 +60,20 @@ TEST_F(BusKeyCommands, MakeShowAllowListRotateAndRevoke) {
   EXPECT_THAT(key({"list", list_}).output, HasSubstr("business  crm"));
   const Ran rotated = key({"rotate", list_, dir_ + "/crm"});
   EXPECT_EQ(rotated.code, exit_ok);
-  EXPECT_THAT(rotated.output, HasSubstr("parley key revoke '" + list_ + "' '" + crm + "'"));
+  EXPECT_THAT(rotated.output, HasSubstr("parley key revoke '" + list_ + "' -- '" + crm + "'"));
   EXPECT_THAT(key({"list", list_}).output, HasSubstr("crm has 2 keys"));
-  EXPECT_EQ(key({"revoke", list_, crm}).code, exit_ok);
+  EXPECT_EQ(key({"revoke", list_, "--", crm}).code, exit_ok);
   EXPECT_EQ(key({"revoke", list_, crm}).code, exit_runtime);
   EXPECT_EQ(key({"nonsense"}).code, exit_usage);
   EXPECT_EQ(key({}).code, exit_usage);
+}
+
+// As another program may make it.
+TEST_F(BusKeyCommands, AKeyThatBeginsWithADashIsGivenAfterTwo) {
+  const std::string foreign = "-" + make("crm").substr(1);
+  EXPECT_EQ(key({"allow", list_, "business", "crm", "--", foreign}).code, exit_ok);
+  EXPECT_THAT(key({"list", list_}).output, HasSubstr(foreign.substr(0, 8)));
+  EXPECT_EQ(key({"revoke", list_, "--", foreign}).code, exit_ok);
 }
 
 TEST_F(BusKeyCommands, ABrokerRefusesTcpWithoutKeysAndSaysHow) {

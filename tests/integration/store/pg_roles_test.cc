@@ -90,6 +90,7 @@ TEST_F(Roles, TheWorkersWaitForNothingForLong) {
 }
 
 TEST_F(Roles, StrangersDoNotEvenConnect) {
+  servers().sql(database_, "DROP ROLE IF EXISTS stranger");
   servers().sql(database_, "CREATE ROLE stranger LOGIN");
   EXPECT_EQ(servers().sql(database_,
                           "SELECT has_database_privilege('stranger', current_database(),"

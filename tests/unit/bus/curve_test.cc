@@ -19,6 +19,11 @@ TEST(CurveKeys, APairThatIsPrintedIsReadAgain) {
   EXPECT_NE(make_curve_key_pair(), pair);
 }
 
+// One of 85 would begin so; command lines would take it for an option.
+TEST(CurveKeys, APublicKeyDoesNotBeginWithADash) {
+  for (int i = 0; i < 1500; ++i) ASSERT_NE(make_curve_key_pair().public_key.front(), '-');
+}
+
 TEST(CurveKeys, WhatIsNotZ85IsNoKey) {
   EXPECT_TRUE(is_curve_key(manual_public));
   EXPECT_FALSE(is_curve_key(""));
