@@ -48,6 +48,7 @@ TEST(WorkerProgram, RefusesARoleWhoseCommitsAreNotDurable) {
 }
 
 TEST(WorkerProgram, RefusesADatabaseWithoutItsSchema) {
+  servers().fresh_database();  // as it brings the role that workers log in with
   EXPECT_EQ(exit_code_of({"all"}, using_database(servers().empty_database())), exit_config);
 }
 
