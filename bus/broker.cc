@@ -91,7 +91,7 @@ void Broker::on_peer(Peer& peer, const EnvelopeHeader& header, std::string bytes
       if (deliveries_.on_credit(peer, header.id.number, header.target)) return;
       break;
     case EnvelopeKind::trace_answer:
-      if (peer.role != Role::business) return on_trace_answer(header, bytes);
+      if (peer.role != Role::business) return on_trace_answer(peer, header, bytes);
       break;
     default: break;
   }

@@ -103,7 +103,7 @@ class Broker {
                                const std::function<bool(std::uint64_t)>& each);
   wire::AdminReply start_trace(const PeerKey& from, const RequestId& about,
                                const wire::TraceQuery& query);
-  void on_trace_answer(const EnvelopeHeader& header, std::string_view bytes);
+  void on_trace_answer(const Peer& peer, const EnvelopeHeader& header, std::string_view bytes);
   void reply_to_admin(const PeerKey& to, const RequestId& about,
                       const Result<wire::AdminReply>& reply);
 

@@ -168,31 +168,37 @@ wire::AdminReply Broker::for_tickets(const Tickets& tickets,
 
 wire::AdminReply Broker::start_trace(const PeerKey& from, const RequestId& about,
                                      const wire::TraceQuery& query) {
-  const TraceDesk::Open& open = traces_.open(from, about, now_);
+  TraceDesk::Open& open = traces_.open(from, about, query, now_);
   const std::string question =
       encode({.kind = EnvelopeKind::trace_query, .id = {.number = open.number}},
              query.SerializeAsString());
-  wire::AdminReply reply;
-  peers_.for_each([&](Peer& peer) {
+  peers_.for_each([&](const Peer& peer) {
     if (peer.role == Role::business) return;
     output_.send(peer.key, question);
-    reply.set_asked(reply.asked() + 1);
+    open.asked.push_back(peer.registration);
   });
+  wire::AdminReply reply;
+  reply.set_asked(static_cast<std::uint32_t>(open.asked.size()));
   *reply.mutable_trace() = output_.flights.answer(query, now_, options_.wall_clock_us());
   reply.mutable_trace()->set_process(options_.name);
   return reply;
 }
 
-void Broker::on_trace_answer(const EnvelopeHeader& header, std::string_view bytes) {
-  const TraceDesk::Open* open = traces_.find(header.id.number, now_);
-  wire::AdminReply reply;
-  const std::string_view body = bytes.substr(limits::envelope_header_bytes);
-  const bool is_answer =
-      reply.mutable_trace()->ParseFromArray(body.data(), static_cast<int>(body.size()));
-  if (open == nullptr || !is_answer) {
-    ++output_.counters.misplaced;
+void Broker::on_trace_answer(const Peer& peer, const EnvelopeHeader& header,
+                             std::string_view bytes) {
+  const auto [verdict, open] = traces_.on_answer(header.id.number, peer.registration, now_);
+  if (verdict == TraceDesk::Verdict::misplaced) return misplaced(peer);
+  if (verdict == TraceDesk::Verdict::late) {
+    ++output_.counters.late_trace_answers;
     return;
   }
+  wire::AdminReply reply;
+  wire::TraceAnswer& answer = *reply.mutable_trace();
+  const std::string_view body = bytes.substr(limits::envelope_header_bytes);
+  if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())) ||
+      !is_answer_of(peer.role, open->query, answer))
+    return misplaced(peer);
+  answer.set_process(peer.name);  // whatever it calls itself
   reply_to_admin(open->asker, open->about, reply);
 }
 

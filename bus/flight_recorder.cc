@@ -15,17 +15,18 @@ std::string_view name_of(FlightPoint point) {
   return "?";
 }
 
+bool asks_for(const wire::TraceQuery& query, std::uint64_t trace, UserId user) {
+  return query.trace() != 0 ? trace == query.trace()
+                            : query.user() != 0 && user.value == query.user();
+}
+
 wire::TraceAnswer FlightRecorder::answer(const wire::TraceQuery& query, Instant now,
                                          std::int64_t wall_us) const {
-  const auto is_asked_for = [&](const FlightEvent& event) {
-    return query.trace() != 0 ? event.trace == query.trace()
-                              : query.user() != 0 && event.user.value == query.user();
-  };
   std::vector<const FlightEvent*> found;
   const std::uint64_t known = std::min<std::uint64_t>(next_, ring_.size());
   for (std::uint64_t age = 1; age <= known && found.size() < answer_events_max; ++age) {
     const FlightEvent& event = ring_[(next_ - age) & mask_];
-    if (is_asked_for(event)) found.push_back(&event);
+    if (asks_for(query, event.trace, event.user)) found.push_back(&event);
   }
   std::ranges::reverse(found);
   wire::TraceAnswer answer;

@@ -24,6 +24,9 @@ enum class FlightPoint : std::uint8_t {
 
 std::string_view name_of(FlightPoint point);
 
+// Whether what happened to that request, of that user, is wanted.
+bool asks_for(const wire::TraceQuery& query, std::uint64_t trace, UserId user);
+
 struct FlightEvent {
   std::uint64_t trace = 0;
   UserId user = {};

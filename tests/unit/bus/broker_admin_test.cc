@@ -207,19 +207,117 @@ TEST(AdminTrace, FindsTheRequestsOfAUser) {
   EXPECT_THAT(points(bus.ask_operator(request).body.trace()), ElementsAre("broker_refused"));
 }
 
-TEST(AdminTrace, AnAnswerThatNobodyWaitsForIsDropped) {
-  AdminBus bus;
-  wire::AdminRequest request;
-  request.mutable_trace()->set_trace(1);
-  bus.ask_operator(request);
-  const auto asked = bus.take(AdminBus::gateway_key("g"), EnvelopeKind::trace_query);
-  const EnvelopeHeader answer{.kind = EnvelopeKind::trace_answer,
-                              .id = {.number = asked[0].header.id.number}};
-  bus.give(AdminBus::gateway_key("g"), {.kind = answer.kind, .id = {.number = 9'999}}, {});
-  bus.pass(3s, {AdminBus::gateway_key("g"), AdminBus::worker_key("w")});
-  bus.give(AdminBus::gateway_key("g"), answer, {});
-  EXPECT_THAT(bus.replies_to_operator(), IsEmpty());
-  EXPECT_EQ(bus.counters().misplaced, 2U);
+// An operator has asked for trace 0xABC.
+class TraceBus : public AdminBus {
+ public:
+  const PeerKey gateway = gateway_key("g");
+  const PeerKey worker = worker_key("w");
+
+  TraceBus() {
+    wire::AdminRequest request;
+    request.mutable_trace()->set_trace(0xABC);
+    asked = ask_operator(request).body.asked();
+    number = take(gateway, EnvelopeKind::trace_query).at(0).header.id.number;
+    broker.take_events();
+  }
+  static wire::TraceAnswer::Event event(const std::string& point, std::uint64_t trace = 0xABC) {
+    wire::TraceAnswer::Event event;
+    event.set_trace(trace);
+    event.set_point(point);
+    return event;
+  }
+  static wire::TraceAnswer answer(std::vector<wire::TraceAnswer::Event> events) {
+    wire::TraceAnswer answer;
+    answer.set_process("worker-9");
+    for (auto& event : events) *answer.add_events() = std::move(event);
+    return answer;
+  }
+  void say(const PeerKey& from, const std::string& body, std::uint64_t about) {
+    give(from, {.kind = EnvelopeKind::trace_answer, .id = {.number = about}}, body);
+  }
+  void say(const PeerKey& from, const std::string& body) { say(from, body, number); }
+  // Whom the operator heard of since the last call.
+  std::vector<std::string> heard() {
+    std::vector<std::string> names;
+    for (const Reply& reply : replies_to_operator()) names.push_back(reply.body.trace().process());
+    return names;
+  }
+  // Who was told to have sent what it may not send, since the last call.
+  std::vector<std::string> told() {
+    std::vector<std::string> names;
+    for (const BrokerEvent& event : broker.take_events())
+      if (const auto* peer = std::get_if<PeerEvent>(&event);
+          peer != nullptr && peer->kind == PeerEvent::Kind::forbidden)
+        names.push_back(peer->name);
+    return names;
+  }
+
+  std::uint32_t asked = 0;
+  std::uint64_t number = 0;
+};
+
+TEST(AdminTrace, AnAnswerBearsTheNameOfWhoGaveItWhateverItSays) {
+  TraceBus bus;
+  bus.say(bus.gateway, TraceBus::answer({TraceBus::event("gateway_replied")}).SerializeAsString());
+  EXPECT_THAT(bus.heard(), ElementsAre("g"));
+  EXPECT_THAT(bus.told(), IsEmpty());
+}
+
+TEST(AdminTrace, IsAnsweredOnceByEachWhoWasAskedAndByNobodyElse) {
+  TraceBus bus;
+  const std::string nothing = TraceBus::answer({}).SerializeAsString();
+  bus.register_gateway("newcomer");
+  bus.say(AdminBus::gateway_key("newcomer"), nothing);
+  EXPECT_THAT(bus.told(), ElementsAre("newcomer"));
+  bus.say(bus.gateway, nothing, bus.number + 1);
+  bus.say(bus.gateway, nothing, 0);
+  EXPECT_THAT(bus.told(), ElementsAre("g", "g"));
+  EXPECT_THAT(bus.heard(), IsEmpty());
+
+  bus.say(bus.gateway, nothing);
+  bus.say(bus.worker, nothing);
+  EXPECT_THAT(bus.told(), IsEmpty());
+  EXPECT_THAT(bus.heard(), ElementsAre("g", "w"));
+  bus.say(bus.gateway, nothing);
+  EXPECT_THAT(bus.told(), ElementsAre("g"));
+  EXPECT_THAT(bus.heard(), IsEmpty());
+  EXPECT_EQ(bus.counters().misplaced, 4U);
+}
+
+TEST(AdminTrace, AnAnswerToSomethingElseIsMisplaced) {
+  const auto points = [](int count, const std::string& point) {
+    wire::TraceAnswer answer;
+    for (int i = 0; i < count; ++i) *answer.add_events() = TraceBus::event(point);
+    return answer.SerializeAsString();
+  };
+  const std::vector<std::string> wrong{
+      "\xff\xff",
+      points(201, "gateway_replied"),
+      points(1, "worker_replied"),
+      points(1, "gateway_\x1b[2J"),
+      points(1, "gateway_replied\n00:00:00 worker-1 a worker answered it"),
+      points(1, "gateway_" + std::string(33, 'x')),
+      points(1, ""),
+      TraceBus::answer({TraceBus::event("gateway_replied", 0xABD)}).SerializeAsString()};
+  for (const std::string& body : wrong) {
+    TraceBus bus;
+    bus.say(bus.gateway, body);
+    EXPECT_THAT(bus.told(), ElementsAre("g")) << body;
+    EXPECT_THAT(bus.heard(), IsEmpty()) << body;
+  }
+  TraceBus bus;
+  bus.say(bus.gateway, points(200, "gateway_" + std::string(32, 'x')));
+  EXPECT_THAT(bus.heard(), ElementsAre("g")) << "a newer gateway knows more points";
+}
+
+TEST(AdminTrace, AnAnswerThatNobodyWaitsForAnyMoreIsDroppedAndCountedApart) {
+  TraceBus bus;
+  bus.pass(3s, {bus.gateway, bus.worker});
+  bus.say(bus.gateway, {});
+  EXPECT_THAT(bus.heard(), IsEmpty());
+  EXPECT_THAT(bus.told(), IsEmpty()) << "it was stopped perhaps, it has not lied";
+  EXPECT_EQ(bus.counters().late_trace_answers, 1U);
+  EXPECT_EQ(bus.counters().misplaced, 0U);
 }
 
 TEST(Admin, WhatItDoesNotKnowIsUnsupported) {

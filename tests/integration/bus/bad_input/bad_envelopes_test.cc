@@ -210,6 +210,45 @@ TEST_F(BadEnvelopes, ThatAnswerWhatWasNotAskedReachNobody) {
   EXPECT_FALSE(gateway->expect(EnvelopeKind::reply, 300ms));
 }
 
+TEST_F(BadEnvelopes, ThatForgeWhatATraceTellsReachNoOperator) {
+  must_count("misplaced", 6);
+  // Names of its own: who is logged for the same again is logged once a minute.
+  for (const char* liar : {"gateway-liar", "worker-liar", "worker-new"})
+    must_log("peer.forbidden", liar);
+  RawPeer gateway_liar = at(Side::gateways);
+  RawPeer worker_liar = at(Side::workers);
+  RawPeer newcomer = at(Side::workers);
+  ASSERT_TRUE(gateway_liar.is_registered_as(gateway_named("gateway-liar", secure_random_id())));
+  ASSERT_TRUE(worker_liar.is_registered_as(worker_named("worker-liar", secure_random_id())));
+  RawPeer admin = at(Side::gateways);
+  wire::AdminRequest request;
+  request.mutable_trace()->set_trace(7);
+  const auto heard = [&]() -> std::optional<std::string> {
+    const auto reply = admin.expect(EnvelopeKind::admin_reply, 300ms);
+    wire::AdminReply body;
+    if (!reply || !body.ParseFromString(std::string(reply->body))) return std::nullopt;
+    return body.trace().process();
+  };
+  ASSERT_TRUE(admin.send({.kind = EnvelopeKind::admin}, request.SerializeAsString()));
+  EXPECT_EQ(heard(), "besieged");
+  const auto query = gateway_liar.expect(EnvelopeKind::trace_query);
+  ASSERT_TRUE(query);
+  const EnvelopeHeader answer{.kind = EnvelopeKind::trace_answer, .id = query->header.id};
+  wire::TraceAnswer body;
+  body.set_process("worker-1");
+
+  ASSERT_TRUE(newcomer.is_registered_as(worker_named("worker-new", secure_random_id())));
+  ASSERT_TRUE(newcomer.send(answer, body.SerializeAsString()));
+  for (const std::uint64_t wrong : {std::uint64_t{0}, answer.id.number + 1, ~std::uint64_t{0}})
+    ASSERT_TRUE(gateway_liar.send({.kind = answer.kind, .id = {.number = wrong}}));
+  ASSERT_TRUE(worker_liar.send(answer, "\xff\xff"));
+  EXPECT_EQ(heard(), std::nullopt);
+  ASSERT_TRUE(gateway_liar.send(answer, body.SerializeAsString()));
+  EXPECT_EQ(heard(), "gateway-liar") << "its own name, whatever it says";
+  ASSERT_TRUE(gateway_liar.send(answer, body.SerializeAsString()));
+  EXPECT_EQ(heard(), std::nullopt) << "once is enough";
+}
+
 TEST_F(BadEnvelopes, OfOperatorsThatMakeNoSenseAreAnswered) {
   RawPeer admin = at(Side::gateways);
   const auto ask = [&](const std::string& body, Errc error) {
