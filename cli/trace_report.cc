@@ -102,15 +102,25 @@ void put_in_order(std::vector<TraceLine>& lines) {
   });
 }
 
+// Null: there is none.
+const TraceLine* last_of(const std::vector<TraceLine>& lines,
+                         std::initializer_list<std::string_view> wanted) {
+  const auto found = std::find_if(lines.rbegin(), lines.rend(), [&](const TraceLine& line) {
+    return std::ranges::find(wanted, line.event.point()) != wanted.end();
+  });
+  return found != lines.rend() ? &*found : nullptr;
+}
+
+// Who asked knows best. If he does not tell, as business systems need not, it is what he was sent.
+const TraceLine* answer_of(const std::vector<TraceLine>& lines) {
+  if (last_of(lines, {"gateway_published", "gateway_replied"}) != nullptr)
+    return last_of(lines, {"gateway_replied"});
+  return last_of(lines, {"broker_replied", "broker_refused", "broker_expired"});
+}
+
 std::string outcome_of(const std::vector<TraceLine>& lines) {
-  const auto last = [&](std::string_view point) -> const TraceLine* {
-    const auto found = std::find_if(lines.rbegin(), lines.rend(), [&](const TraceLine& line) {
-      return line.event.point() == point;
-    });
-    return found != lines.rend() ? &*found : nullptr;
-  };
-  if (last("broker_parked") != nullptr) return "set aside as poison";
-  const TraceLine* answer = last("gateway_replied");
+  if (last_of(lines, {"broker_parked"}) != nullptr) return "set aside as poison";
+  const TraceLine* answer = answer_of(lines);
   if (answer == nullptr) return "no answer is known";
   const std::uint32_t error = answer->event.error();
   return error == 0 ? "answered" : "answered with " + error_text(error);

@@ -128,6 +128,24 @@ TEST(TraceSummary, SaysHowItEnded) {
             "set aside as poison");
 }
 
+TEST(TraceSummary, TakesTheBrokersWordWhereWhoAskedDoesNotTell) {
+  const auto outcome = [](const char* point, Errc error) {
+    return summary_of(merged({answer("broker-1", {{"broker_accepted", 0}, {point, 9, 1, error}})}))
+        .outcome;
+  };
+  EXPECT_EQ(outcome("broker_replied", {}), "answered");
+  EXPECT_EQ(outcome("broker_replied", Errc::not_found), "answered with not_found");
+  EXPECT_EQ(outcome("broker_refused", Errc::rate_limited), "answered with rate_limited");
+  EXPECT_EQ(outcome("broker_expired", Errc::retry_later), "answered with retry_later");
+  EXPECT_EQ(outcome("broker_sent", {}), "no answer is known");
+}
+
+TEST(TraceSummary, TakesTheGatewaysWordBeforeTheBrokers) {
+  auto answers = usual();
+  answers[2].mutable_events()->RemoveLast();
+  EXPECT_EQ(summary_of(merged(answers)).outcome, "no answer is known");
+}
+
 TEST(TraceStory, TellsWhoDidWhatAndHowLongItTook) {
   const std::string story = trace_story(merged(usual()));
   EXPECT_THAT(story, testing::StartsWith(
