@@ -117,7 +117,9 @@ void GatewayNode::on_message(std::size_t broker, const EnvelopeHeader& header,
 // Body: who, key and way | number. Those of one key that arrive by one broker arrive in order.
 void GatewayNode::on_delivery(std::size_t broker, const EnvelopeHeader& header,
                               std::string_view body) {
-  if ((header.flags & flag_repeated) != 0) return;  // promised neither once nor in order
+  // Promised neither once nor in order: what was sent again, by its worker or on its way.
+  if ((header.flags & flag_repeated) != 0) return;
+  if (universe().repeated_deliveries.contains(std::string(body))) return;
   const std::size_t bar = body.find('|');
   PARLEY_ASSERT(bar != std::string_view::npos);
   std::uint64_t number = 0;

@@ -3,12 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
+#include "bus/batch.h"
+
 namespace parley::sim {
 namespace {
 
 constexpr std::size_t dealer_marks = 51'000;  // send_hwm of a DEALER and receive_hwm of a ROUTER
 constexpr Duration reconnect_every = 100ms;   // ZMQ_RECONNECT_IVL
 constexpr Duration linger = 200ms;            // of a socket that says goodbye, at least
+constexpr Duration mute_for = 300ms;          // a young connection that breaks, at most
+constexpr Duration repeated_within = 2s;
+
+// All but deliveries on their last way, which both ends count (README.md).
+bool may_arrive_twice(const Envelope& envelope, Way way) {
+  return way == up || envelope.header.kind != EnvelopeKind::deliver;
+}
 
 }  // namespace
 
@@ -52,7 +62,9 @@ void Link::establish() {
     if (connection == connection_) end_->on_connected();
   });
   if (!universe_.chance(universe_.young_breaks_per_thousand)) return;
-  const Duration age = universe_.random.between(0ms, 8 * universe_.latency_max);
+  connection_->mute = universe_.chance(500);
+  const Duration age =
+      universe_.random.between(0ms, connection_->mute ? mute_for : 8 * universe_.latency_max);
   universe_.timeline.at(universe_.now() + age, [this, young = connection_] {
     if (young == connection_) cut();
   });
@@ -60,7 +72,7 @@ void Link::establish() {
 
 Link::Sent Link::send_up(std::string bytes) {
   if (!connection_ || connection_->pipes[up].size() >= dealer_marks) return Sent::full;
-  if (!connection_->broken) push(*connection_, up, std::move(bytes));
+  send(connection_, up, std::move(bytes));
   return Sent::sent;
 }
 
@@ -71,14 +83,40 @@ std::optional<std::string> Link::receive_down() {
 // -- the broker's side
 
 void Link::send_down(const ConnectionPtr& connection, std::string bytes) {
-  if (!connection->broken) push(*connection, down, std::move(bytes));
+  send(connection, down, std::move(bytes));
 }
 
 // -- the network
 
+void Link::send(const ConnectionPtr& connection, Way way, std::string bytes) {
+  if (connection->broken) return;
+  push(*connection, way, bytes);
+  if (repeats_per_thousand_ == 0) return;
+  PARLEY_ASSERT(unpack(std::string_view(bytes), [&](std::string_view one) {
+    const auto envelope = decode_envelope(one);
+    PARLEY_ASSERT(envelope.has_value());
+    if (!may_arrive_twice(*envelope, way) || !universe_.chance(repeats_per_thousand_)) return;
+    if (envelope->header.kind == EnvelopeKind::deliver)
+      universe_.repeated_deliveries.emplace(envelope->body);
+    send_again(connection, way, one);
+  }));
+}
+
+void Link::send_again(const ConnectionPtr& connection, Way way, std::string_view envelope) {
+  const Duration slowest = universe_.chance(100) ? repeated_within : 8 * universe_.latency_max;
+  const Duration later = universe_.chance(500) ? 0ms : universe_.random.between(0ms, slowest);
+  universe_.timeline.at(universe_.now() + later,
+                        [this, connection, way, again = std::string(envelope)] {
+                          if (connection->broken || repeats_per_thousand_ == 0) return;
+                          ++universe_.repeats;
+                          universe_.trace.say(receiver(way).name(), "is told something again");
+                          push(*connection, way, again);
+                        });
+}
+
 void Link::push(Connection& connection, Way way, std::string bytes) {
   Instant arrival = Instant::max();
-  if (!clogged(way)) {
+  if (!is_stuck(connection, way)) {
     arrival = std::max(connection.last_arrival[way], universe_.now() + universe_.latency());
     connection.last_arrival[way] = arrival;
     universe_.timeline.at(arrival, [&node = receiver(way)] { node.wake(); });
@@ -163,6 +201,7 @@ void Link::free(Way way) {
   if (connection_ && std::ranges::find(waiting, connection_) == waiting.end())
     delayed.push_back(connection_);
   for (const ConnectionPtr& connection : delayed) {
+    if (is_stuck(*connection, way)) continue;
     for (Connection::Packet& packet : connection->pipes[way]) {
       if (packet.arrival != Instant::max()) continue;
       packet.arrival = connection->last_arrival[way] =

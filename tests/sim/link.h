@@ -2,7 +2,7 @@
 // has to a ROUTER, as ZeroMQ over ipc or TCP behaves. A connection keeps order and loses nothing until it
 // breaks; then an arbitrary tail of what was on its way is gone, in either direction, and each end learns of it
 // in its own time. A clogged direction delays everything until it is free again (packets are repeated), and
-// whoever waits there learns of no end.
+// whoever waits there learns of no end. Beyond ZeroMQ, a link may bring an envelope twice.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/node.h"
@@ -29,6 +30,7 @@ struct Connection {
   std::array<std::deque<Packet>, 2> pipes;
   std::array<Instant, 2> last_arrival{};
   bool broken = false;                 // what is sent now goes nowhere
+  bool mute = false;                   // nothing of what the broker says arrives
   std::array<bool, 2> ended{};         // the receiver of that way knows that it is over
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
@@ -73,6 +75,9 @@ class Link {
   void clog(Way way);
   void free(Way way);
   bool clogged(Way way) const { return clogs_[way] > 0; }
+  // From now on so many of the envelopes that may arrive twice (README.md) do: the second behind the first, at
+  // once or later, and not at all once the connection is broken. Zero: what has not arrived again does not.
+  void repeat(std::uint64_t per_thousand) { repeats_per_thousand_ = per_thousand; }
 
   Node& peer() { return peer_; }
   Node& broker() { return broker_; }
@@ -80,10 +85,15 @@ class Link {
  private:
   void attempt(std::uint64_t opening);
   void establish();
+  void send(const ConnectionPtr& connection, Way way, std::string bytes);
+  void send_again(const ConnectionPtr& connection, Way way, std::string_view envelope);
   void push(Connection& connection, Way way, std::string bytes);
   std::optional<std::string> receive(Connection& connection, Way way);
   void lose_tail(Connection& connection, Way way);
   void tell(const ConnectionPtr& connection, Way way);
+  bool is_stuck(const Connection& connection, Way way) const {
+    return clogged(way) || (way == down && connection.mute);
+  }
   Node& receiver(Way way) { return way == up ? broker_ : peer_; }
 
   Universe& universe_;
@@ -95,6 +105,7 @@ class Link {
   std::uint64_t openings_ = 0;
   ConnectionPtr connection_;
   std::array<int, 2> clogs_{};
+  std::uint64_t repeats_per_thousand_ = 0;
   std::array<std::vector<ConnectionPtr>, 2> untold_;  // whose end cannot be seen while clogged
 };
 

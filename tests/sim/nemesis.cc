@@ -6,6 +6,8 @@ namespace parley::sim {
 
 void Nemesis::begin() {
   universe_.young_breaks_per_thousand = rates_.young_breaks_per_thousand;
+  for (Link* link : victims_.links)
+    if (universe_.chance(500)) link->repeat(rates_.repeats_per_thousand);
   often(rates_.kill_worker, [this] { one_of(victims_.workers).kill(); });
   often(rates_.kill_broker, [this] { one_of(victims_.brokers).kill(); });
   often(rates_.kill_gateway, [this] { one_of(victims_.gateways).kill(); });
@@ -85,7 +87,8 @@ void Nemesis::free(std::uint64_t number) {
 
 void Nemesis::slow_store() {
   universe_.trace.say("store", "is slow");
-  victims_.store->be_slow(a_while());
+  // Beyond a broker's patience, so that requests are taken from workers that live and answer late.
+  victims_.store->be_slow(universe_.chance(400) ? universe_.random.between(2s, 8s) : a_while());
   universe_.timeline.at(universe_.now() + universe_.random.between(100ms, 2s),
                         [this] { victims_.store->be_slow({}); });
 }
@@ -106,6 +109,7 @@ void Nemesis::heal() {
   universe_.trace.say("nemesis", "heals everything");
   healed_ = true;
   universe_.young_breaks_per_thousand = 0;
+  for (Link* link : victims_.links) link->repeat(0);
   while (!clogged_.empty()) free(clogged_.begin()->first);
   for (Node* node : victims_.all) node->resume();
   victims_.store->heal();

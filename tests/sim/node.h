@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Universe {
   Duration latency_min{};  // of the network
   Duration latency_max{};
   std::uint64_t young_breaks_per_thousand = 0;  // connections that break while they are new
+  std::uint64_t repeats = 0;                    // envelopes that arrived twice
+  std::unordered_set<std::string> repeated_deliveries;  // their bodies, which are all different
 
   Instant now() const { return timeline.now(); }
   bool chance(std::uint64_t per_thousand) { return random.below(1'000) < per_thousand; }

@@ -9,6 +9,8 @@ std::uint64_t one_of(Random& random, std::initializer_list<std::uint64_t> values
   return *(values.begin() + random.below(values.size()));
 }
 
+std::uint64_t draw_repeats(Random& random) { return one_of(random, {0, 0, 0, 5, 50, 400}); }
+
 // Half of the faults are absent, so that those which are there are not hidden behind others.
 FaultRates draw_faults(Random& random) {
   const auto rate = [&](Duration often, Duration seldom) {
@@ -25,17 +27,11 @@ FaultRates draw_faults(Random& random) {
   rates.terminate = rate(700ms, 4s);
   rates.slow_store = rate(500ms, 4s);
   rates.young_breaks_per_thousand = one_of(random, {0, 300, 900});
+  rates.repeats_per_thousand = draw_repeats(random);
   return rates;
 }
 
 }  // namespace
-
-bool FaultRates::any() const {
-  const Duration none{};
-  return kill_worker != none || kill_broker != none || kill_gateway != none || pause != none ||
-         cut != none || clog != none || terminate != none || slow_store != none ||
-         young_breaks_per_thousand != 0;
-}
 
 WorldOptions WorldOptions::draw(Random& random) {
   const bool tight = random.below(3) == 0;  // bounds that are reached
@@ -97,6 +93,7 @@ void WorldOptions::become_rolling_restart(Random& random) {
   broker = {};
   faults = {};
   faults.terminate = random.between(500ms, 3s);
+  faults.repeats_per_thousand = draw_repeats(random);
 }
 
 }  // namespace parley::sim

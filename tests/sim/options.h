@@ -21,7 +21,7 @@ struct FaultRates {
   Duration terminate{};  // any process ends in order and comes back
   Duration slow_store{};
   std::uint64_t young_breaks_per_thousand = 0;  // connections that break while they are new
-  bool any() const;
+  std::uint64_t repeats_per_thousand = 0;       // envelopes that arrive twice, on some links
 };
 
 struct WorldOptions {

@@ -43,6 +43,14 @@ sim_plant(return_credit_early dispatcher_moves.cc
   worker.held_bytes += bytes;]]
   [[  static_cast<void>(bytes);]])
 
+# An answer that arrives twice gives its credit back twice.
+sim_plant(return_credit_twice dispatcher.cc
+  [[if (ghost == worker.ghosts.end()) return;]]
+  [[if (ghost == worker.ghosts.end()) {
+    if (worker.held_messages > 0) --worker.held_messages;
+    return;
+  }]])
+
 # A slow worker's requests of a key are given to the next in the wrong order.
 sim_plant(move_backwards dispatcher_moves.cc
   [[  for (const SlabIndex at : moved)

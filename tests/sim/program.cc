@@ -46,12 +46,13 @@ void on_crash(int signal) {
 }
 
 struct Totals {
-  std::uint64_t events = 0, faults = 0;
+  std::uint64_t events = 0, faults = 0, repeats = 0;
   Judge::Counts counts;
   template <typename Part>  // a Report, or Totals
   void add(const Part& part) {
     events += part.events;
     faults += part.faults;
+    repeats += part.repeats;
     for (const auto count : {&Judge::Counts::published, &Judge::Counts::positive,
                              &Judge::Counts::retry_later, &Judge::Counts::no_service,
                              &Judge::Counts::internal, &Judge::Counts::repeated,
@@ -133,6 +134,7 @@ int parley::sim::run_program(int argc, char** argv) {
   };
   print("events", totals.events);
   print("faults", totals.faults);
+  print("envelopes that arrived twice", totals.repeats);
   print("requests asked", totals.counts.published);
   print("answered positively", totals.counts.positive);
   print("answered retry_later", totals.counts.retry_later);

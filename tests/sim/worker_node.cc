@@ -166,6 +166,14 @@ void WorkerNode::on_message(std::size_t broker, const EnvelopeHeader& header,
                                      std::to_string(broker + 1));
   BusRequest request = core_->on_request(broker, header, std::string(body));
   judge_.on_received(header);
+  // Of what arrives twice the broker has sent one.
+  const bool counts_the_same = options_.faults.repeats_per_thousand == 0;
+  const std::size_t unanswered = core_->unanswered(broker);
+  judge_.require(!counts_the_same || unanswered <= options_.credit_messages,
+                 "credit_is_never_exceeded", [&] {
+                   return name() + " was sent " + std::to_string(unanswered) + " requests of " +
+                          std::to_string(options_.credit_messages);
+                 });
   executors_[shard(header.key, executors_.size())]->waiting.push_back(
       {std::move(request), universe().now()});
 }

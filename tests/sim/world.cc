@@ -74,7 +74,8 @@ Report World::run() {
   universe_.timeline.run_until(universe_.now() + options_.safety);
   if (!universe_.timeline.stopped()) converge();
   if (!universe_.timeline.stopped()) probe();
-  return {judge_.verdict(), judge_.counts(), universe_.timeline.events(), nemesis_->faults()};
+  return {judge_.verdict(), judge_.counts(), universe_.timeline.events(), nemesis_->faults(),
+          universe_.repeats};
 }
 
 void World::converge() {

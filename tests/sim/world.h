@@ -23,6 +23,7 @@ struct Report {
   Judge::Counts counts;
   std::uint64_t events = 0;
   std::uint64_t faults = 0;
+  std::uint64_t repeats = 0;
 };
 
 enum class Verbosity { quiet, every_step };
