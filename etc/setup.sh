@@ -1,4 +1,4 @@
-# What ./run and ./check share: packages and the build. Sourced; expects `here`, the folder of the sources.
+# What ./run, ./check and the scripts of perf/ and tests/ share: packages and the build. Sourced; expects `here`, the folder of the sources.
 
 say() { printf '%s\n' "parley: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -41,4 +41,10 @@ build() {
   cd "$here"
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
   cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+# The same, without a word unless it fails. What is current is not built again.
+build_quietly() {
+  local output
+  output=$(build "$@" 2>&1) || { printf '%s\n' "$output" >&2; die "cannot build $*"; }
 }
