@@ -1,5 +1,5 @@
-// Bar 3: requests through parley-broker, held against the same frames through zmq_proxy; and what a
-// broker costs that has nothing to do.
+// Bar 3: requests through parley-broker, held against the same frames through zmq_proxy; whether
+// peers that could batch let a lone request wait; and what a broker costs that has nothing to do.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -19,6 +19,7 @@
 #include "perf/cpu_time.h"
 #include "perf/load/options.h"
 #include "perf/raw/bus_echo.h"
+#include "perf/raw/lone_request.h"
 #include "perf/raw/proxy.h"
 #include "perf/temporary_directory.h"
 
@@ -29,6 +30,7 @@ using Json = nlohmann::json;
 
 constexpr Bar idle_bar{"broker.idle_cpu", 2.0, Better::lower, 1.0, "% of a core, of 1"};
 constexpr unsigned idle_peers_count = 50;
+constexpr Bar latency_bar{"broker.batched.idle_latency", 1.05, Better::lower, 1.0, "us, p50"};
 
 enum class Link { ipc, tcp, tcp_curve };
 
@@ -93,6 +95,10 @@ class BrokerBench {
       PARLEY_TRY(const Outcome outcome, echo(bar));
       met = met && outcome == Outcome::met;
     }
+    if (is_wanted(latency_bar)) {
+      PARLEY_TRY(const Outcome outcome, idle_latency());
+      met = met && outcome == Outcome::met;
+    }
     if (is_wanted(idle_bar)) {
       PARLEY_TRY(const Outcome outcome, idle());
       met = met && outcome == Outcome::met;
@@ -124,6 +130,27 @@ class BrokerBench {
                        {"proxy_cpu_us_per_request", proxy.us()}};
     PARLEY_TRY(const auto control, measure_pairs(options_.controls, through_proxy, through_proxy));
     return tell(bar.bar, pairs, control, details);
+  }
+
+  Result<Outcome> idle_latency() {
+    PARLEY_TRY(const auto pairs, lone_pairs(options_.pairs, Packing::batched));
+    PARLEY_TRY(const auto control, lone_pairs(options_.controls, Packing::single));
+    return tell(latency_bar, pairs, control, {{"in_flight", 1}});
+  }
+
+  // Against peers that do not pack, within one measurement each.
+  Result<std::vector<Pair>> lone_pairs(unsigned count, Packing packing) const {
+    const auto us = [](Duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
+    const LoneLoad load{.sides = {packing, Packing::single}, .length = length()};
+    std::vector<Pair> pairs;
+    for (unsigned i = 0; i < count; ++i) {
+      const BusAddress at = address(Link::ipc);
+      PARLEY_TRY(const Process broker, start_broker(at));
+      const auto p50 = lone_latencies(at, load);
+      if (!p50) return fail(Errc::io, p50.error().detail + "\n" + tail_of(log(), 20));
+      pairs.push_back({us((*p50)[0]), us((*p50)[1])});
+    }
+    return pairs;
   }
 
   Result<Outcome> idle() {

@@ -1,11 +1,11 @@
 #include "perf/raw/bus_echo.h"
 
-#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "base/assert.h"
+#include "perf/raw/bus_peers.h"
 #include "proto/bytes.h"
 #include "proto/limits.h"
 #include "proto/verbs.h"
@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Duration ready_limit = 10s;
 // Longer than a broker keeps a request before another worker gets it.
 constexpr Duration settle_limit = 4s;
 // Of an encoded envelope (bus/README.md).
@@ -23,61 +22,9 @@ constexpr std::size_t kind_at = 1;
 constexpr std::size_t key_at = 8;
 constexpr std::size_t number_at = 32;
 
-// Peers of one process, driven together.
-class Peers {
- public:
-  Peers(unsigned count, const BusPeer::Options& common) {
-    for (unsigned i = 0; i < count; ++i) add(common, common.name + "-" + std::to_string(i));
-  }
-
-  void add(BusPeer::Options options, const std::string& name) {
-    options.name = name;
-    peers_.push_back(std::make_unique<BusPeer>(zmq_, options));
-    dealers_.push_back(&peers_.back()->dealer());
-  }
-
-  // Each envelope with the number of the peer that got it.
-  using OnEnvelope = std::function<void(std::size_t peer, const Envelope& envelope,
-                                        std::string_view bytes, std::string_view route)>;
-  // True: the parent said something.
-  bool turn(Duration limit, int stop_fd, const OnEnvelope& on_envelope) {
-    const bool stop = wait_readable(dealers_, stop_fd, limit);
-    for (std::size_t i = 0; i < peers_.size(); ++i)
-      peers_[i]->read([&](const Envelope& envelope, std::string_view bytes,
-                          std::string_view route) { on_envelope(i, envelope, bytes, route); });
-    return stop;
-  }
-
-  // Empty: all are ready.
-  std::string get_ready() {
-    const auto ready = [](const auto& peer) { return peer->is_ready(); };
-    for (const Instant limit = monotonic_now() + ready_limit;
-         std::ranges::count_if(peers_, ready) < std::ssize(peers_);) {
-      if (!failure().empty()) return failure();
-      if (monotonic_now() > limit) return "nobody answers";
-      turn(10ms, -1, [](auto&&...) {});
-    }
-    return {};
-  }
-
-  std::string failure() const {
-    for (const auto& peer : peers_)
-      if (!peer->failure().empty()) return peer->failure();
-    return {};
-  }
-
-  BusPeer& operator[](std::size_t i) { return *peers_[i]; }
-  std::size_t size() const { return peers_.size(); }
-
- private:
-  ZeroMq zmq_;
-  std::vector<std::unique_ptr<BusPeer>> peers_;
-  std::vector<Dealer*> dealers_;
-};
-
 // Sends everything back until it is told to stop, then says how much that was.
 std::string run_workers(const BusAddress& address, const BusEchoLoad& load, Child& parent) {
-  Peers workers(load.workers, {.endpoint = address.workers,
+  BusPeers workers(load.workers, {.endpoint = address.workers,
                                .name = "echo-worker",
                                .role = BusPeer::Role::worker,
                                .middle = load.middle,
@@ -189,7 +136,7 @@ class EchoClients {
 
   const BusEchoLoad& load_;
   std::uint64_t window_;
-  Peers peers_;
+  BusPeers peers_;
   std::vector<std::string> requests_;  // the next of each client, changed in place
   std::vector<std::vector<std::uint64_t>> awaited_;  // by client and place; 0: nothing
   bool asking_ = true;
@@ -206,7 +153,7 @@ std::string run_clients(const BusAddress& address, const BusEchoLoad& load) {
 }
 
 std::string run_idle(const BusAddress& address, unsigned count, Child& parent) {
-  Peers peers(count / 2, {.endpoint = address.clients, .name = "idle-gateway"});
+  BusPeers peers(count / 2, {.endpoint = address.clients, .name = "idle-gateway"});
   for (unsigned i = count / 2; i < count; ++i)
     peers.add({.endpoint = address.workers, .name = {}, .role = BusPeer::Role::worker},
               "idle-worker-" + std::to_string(i));

@@ -40,7 +40,7 @@ TEST(BrokerBench, AnswersEveryRequestOfEveryBar) {
   expect_bars({"parley-bench", "broker", "--json", "--pairs", "1", "--controls", "1", "--seconds",
                "0.2"},
               {"broker.ipc", "broker.ipc_256", "broker.tcp", "broker.tcp_256", "broker.tcp_curve",
-               "broker.batched.ipc", "broker.idle_cpu"});
+               "broker.batched.ipc", "broker.batched.idle_latency", "broker.idle_cpu"});
 }
 
 TEST(OverloadBench, FindsEveryAcknowledgedMessage) {
