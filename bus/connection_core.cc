@@ -37,10 +37,11 @@ ConnectionCore::Received ConnectionCore::on_message(const Envelope& envelope, In
 
 void ConnectionCore::grant(std::optional<DeliveryMeter::Grant> grant) {
   if (!grant || !link_.is_registered()) return;
-  send(encode(EnvelopeHeader{.kind = EnvelopeKind::credit,
-                             .id = {.number = grant->messages},
-                             .target = grant->bytes},
-              {}));
+  const EnvelopeHeader credit{.kind = EnvelopeKind::credit,
+                              .id = {.number = grant->messages},
+                              .target = grant->bytes};
+  // No room: a later grant says more. Without any the broker would not send the deliveries that make one due.
+  if (send(encode(credit, {}))) meter_.on_told();
 }
 
 ConnectionCore::Change ConnectionCore::on_tick(Instant now) {

@@ -1,5 +1,6 @@
 // The receiver's side of delivery credit: counts what it has dealt with and says when its broker should hear
-// of it. Pure. Counts are totals of one registration, so that a lost message costs nothing.
+// of it. Pure. Counts are totals of one registration, so that a lost message costs nothing. What was not told
+// is due again at the next delivery or tick.
 #pragma once
 
 #include <cstddef>
@@ -30,19 +31,16 @@ class DeliveryMeter {
     dealt_.bytes += bytes;
     const bool much = (dealt_.messages - told_.messages) * 4 >= window_.messages ||
                       (dealt_.bytes - told_.bytes) * 4 >= window_.bytes;
-    return much ? tell() : std::nullopt;
+    return much ? std::optional(dealt_) : std::nullopt;
   }
   // Every now and then: what it has not heard yet.
   std::optional<Grant> on_tick() {
-    return dealt_.messages != told_.messages ? tell() : std::nullopt;
+    return dealt_.messages != told_.messages ? std::optional(dealt_) : std::nullopt;
   }
+  // The broker was sent what came last of on_delivery() or on_tick().
+  void on_told() { told_ = dealt_; }
 
  private:
-  std::optional<Grant> tell() {
-    told_ = dealt_;
-    return told_;
-  }
-
   DeliveryWindow window_;
   Grant dealt_{};
   Grant told_{};

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "proto/bus.pb.h"
+#include "proto/limits.h"
 
 namespace parley {
 namespace {
@@ -18,7 +19,9 @@ struct ConnectionTest : testing::Test {
   ConnectionCore core{{.registration = "who we are",
                        .instance = InstanceId{7},
                        .outbox_max = 4,
-                       .is_alive = [this] { return alive; }},
+                       .is_alive = [this] { return alive; },
+                       .link = {},
+                       .deliveries = {.messages = 8, .bytes = 10'000}},
                       1};
 
   // What waits, oldest first; then nothing does.
@@ -106,6 +109,41 @@ TEST_F(ConnectionTest, DropsTheNewestBeyondItsBounds) {
   EXPECT_FALSE(core.send(ping));
   EXPECT_FALSE(core.send(ping, 100)) << "outbox_max holds for everything";
   EXPECT_EQ(core.outbox().size(), 4U);
+}
+
+TEST_F(ConnectionTest, GrantsCreditAtAQuarterOfTheWindowAndAtATick) {
+  come_up();
+  hear(EnvelopeKind::deliver);
+  EXPECT_EQ(kinds(), nothing);
+  hear(EnvelopeKind::deliver, "1234");
+  const auto at_a_quarter = sent();
+  ASSERT_EQ(at_a_quarter.size(), 1U);
+  EXPECT_EQ(at_a_quarter[0].kind, EnvelopeKind::credit);
+  EXPECT_EQ(at_a_quarter[0].id.number, 2U);
+  EXPECT_EQ(at_a_quarter[0].target, 2 * limits::envelope_header_bytes + 4);
+  hear(EnvelopeKind::deliver);
+  pass(100ms);
+  const auto at_a_tick = sent();
+  ASSERT_EQ(at_a_tick.size(), 1U);
+  EXPECT_EQ(at_a_tick[0].id.number, 3U);
+  pass(200ms);
+  EXPECT_EQ(kinds(), nothing) << "it was told";
+}
+
+// The broker has no credit left and sends nothing by which another grant would become due.
+TEST_F(ConnectionTest, CreditThatFoundNoRoomIsGrantedWhenThereIs) {
+  come_up();
+  const std::string ping = encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {});
+  while (core.send(ping)) continue;
+  hear(EnvelopeKind::deliver);
+  hear(EnvelopeKind::deliver);
+  pass(100ms);
+  EXPECT_EQ(kinds(), std::vector(4, EnvelopeKind::ping));
+  pass(100ms);
+  const auto granted = sent();
+  ASSERT_EQ(granted.size(), 1U);
+  EXPECT_EQ(granted[0].kind, EnvelopeKind::credit);
+  EXPECT_EQ(granted[0].id.number, 2U);
 }
 
 TEST_F(ConnectionTest, WhatWaitedIsDroppedWithTheConnection) {
