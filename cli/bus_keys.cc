@@ -112,6 +112,13 @@ Status add_line(const std::string& path, const Listed& list, const KeyEntry& ent
   return replace(path, longer, lock);
 }
 
+// A line that could not be made sure of may still be there: then its pair is needed.
+void remove_unless_listed(const std::string& file, const std::string& list,
+                          const std::string& key) {
+  const auto now = read_list(list);
+  if (now && !entry_of(now->keys, key)) unlink(file.c_str());
+}
+
 std::string oddities(const KeyList& keys) {
   std::map<std::pair<Role, std::string>, int> counts;
   for (const KeyEntry& entry : keys.entries()) ++counts[{entry.role, entry.names}];
@@ -165,9 +172,13 @@ Result<Rotation> rotate_key(const std::string& list, const std::string& file) {
   const auto entry = entry_of(now.keys, former.public_key);
   if (!entry) return fail(Errc::not_found, list + ": no line has the key of " + file);
   const std::string next_file = file + ".new";
-  PARLEY_TRY(const CurveKeyPair next, create_key_pair(next_file));
-  const KeyEntry added{entry->role, entry->names, next.public_key};
-  PARLEY_CHECK(add_line(list, now, added, lock));
+  // One without a line is of a rotation that did not get so far.
+  const bool is_there = fs::exists(fs::symlink_status(next_file));
+  PARLEY_TRY(const CurveKeyPair next,
+             is_there ? load_key_pair(next_file) : create_key_pair(next_file));
+  const Status added = add_line(list, now, {entry->role, entry->names, next.public_key}, lock);
+  if (!added && !is_there) remove_unless_listed(next_file, list, next.public_key);
+  PARLEY_CHECK(added);
   return Rotation{*entry, next_file, next.public_key};
 }
 

@@ -34,7 +34,8 @@ struct Rotation {
   std::string next_file;  // FILE.new
   std::string next_key;
 };
-// Makes the pair that will follow FILE's, and gives it a line like that of the former, which stays valid.
+// Makes the pair that will follow FILE's, and gives it a line like that of the former, which stays valid. Goes on
+// with the pair of a rotation that was interrupted before it had a line; leaves none behind if it fails itself.
 // not_found: FILE's key has no line. conflict: a rotation is going on.
 Result<Rotation> rotate_key(const std::string& list, const std::string& file);
 

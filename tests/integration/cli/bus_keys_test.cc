@@ -114,6 +114,49 @@ TEST_F(BusKeysTest, ARotationMakesTheNextPairWithTheSameRights) {
   EXPECT_THAT(describe_keys(list_).value(), HasSubstr("! worker worker-1 has 2 keys"));
 }
 
+// As a crash leaves it.
+TEST_F(BusKeysTest, ARotationGoesOnWithAPairThatHasNoLineYet) {
+  const auto former = create_key_pair(dir_ + "/worker.key");
+  ASSERT_TRUE(allow_key(list_, {Role::worker, "worker-1", former->public_key}));
+  const auto begun = create_key_pair(dir_ + "/worker.key.new");
+
+  const auto rotation = rotate_key(list_, dir_ + "/worker.key");
+  ASSERT_TRUE(rotation) << rotation.error().detail;
+  EXPECT_EQ(rotation->next_key, begun->public_key);
+  EXPECT_EQ(load_key_pair(dir_ + "/worker.key.new").value(), *begun);
+  ASSERT_EQ(listed().size(), 2u);
+  EXPECT_EQ(listed()[1], (KeyEntry{Role::worker, "worker-1", begun->public_key}));
+}
+
+TEST_F(BusKeysTest, ARotationThatFindsNoRoomLeavesNothingBehind) {
+  const std::string file = dir_ + "/worker.key";
+  const auto former = create_key_pair(file);
+  const KeyEntry mine{Role::worker, "worker-1", former->public_key};
+  ASSERT_TRUE(allow_key(list_, mine));
+  const std::string full = read_file(list_).value() +
+                           std::string(key_list_bytes_max - read_file(list_).value().size(), '\n');
+  write_list(full);
+
+  EXPECT_FALSE(rotate_key(list_, file));
+  EXPECT_FALSE(fs::exists(file + ".new"));
+  EXPECT_EQ(read_file(list_).value(), full);
+  write_list("");
+  ASSERT_TRUE(allow_key(list_, mine));
+  EXPECT_TRUE(rotate_key(list_, file));
+}
+
+TEST_F(BusKeysTest, ARotationThatFailsKeepsAPairThatItDidNotMake) {
+  const std::string file = dir_ + "/worker.key";
+  const auto former = create_key_pair(file);
+  ASSERT_TRUE(allow_key(list_, {Role::worker, "worker-1", former->public_key}));
+  const auto begun = create_key_pair(file + ".new");
+  fs::create_directory(list_ + ".next");  // where the longer list would be written
+  EXPECT_FALSE(rotate_key(list_, file));
+  EXPECT_EQ(load_key_pair(file + ".new").value(), *begun);
+  fs::remove(list_ + ".next");
+  EXPECT_TRUE(rotate_key(list_, file));
+}
+
 TEST_F(BusKeysTest, AKeyIsGivenAsItselfOrAsItsFile) {
   const auto pair = create_key_pair(dir_ + "/crm.key");
   EXPECT_EQ(public_key_from(pair->public_key).value(), pair->public_key);
