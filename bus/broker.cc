@@ -275,6 +275,12 @@ void Broker::lose(Peer& peer, PeerEvent::Kind why) {
 
 // -- who lives
 
+bool Broker::on_send_failed(const PeerKey& key) {
+  Peer* peer = peers_.find(key);
+  if (peer != nullptr && peer->worker) peer->worker->is_gone = true;
+  return peer != nullptr;
+}
+
 void Broker::on_unreachable(const PeerKey& key, Instant now,
                             std::span<const std::string> undelivered) {
   advance(now);

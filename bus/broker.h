@@ -43,6 +43,9 @@ class Broker {
   // One envelope from that address; `who` is what the transport knows of its sender. Malformed or
   // misplaced ones are dropped and counted.
   void on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now);
+  // A send to that address found nobody there. What he said before may still arrive; he is given nothing more
+  // until on_unreachable(), which must follow. False: nobody is registered there.
+  bool on_send_failed(const PeerKey& peer);
   // A send to that address found nobody there: the peer is dead. `undelivered`: the envelopes that did not
   // get there; a request among them has not been tried.
   void on_unreachable(const PeerKey& peer, Instant now,

@@ -83,6 +83,7 @@ struct BrokerProcess::Impl {
   void perform();
   void post(BrokerAction action);
   std::vector<Returned> send_mail();
+  bool note_failed(const std::vector<Returned>& returned);
   std::size_t send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
@@ -273,20 +274,30 @@ void BrokerProcess::Impl::on_keys_changed() {
   perform();
 }
 
-// A send that finds nobody tells of a death, which makes more to be sent.
+// A send that finds nobody tells of a death, which makes more to be sent. ZeroMQ refuses sends to a dead peer
+// before it has handed over that peer's last answers: they are read first. Once: who writes and does not
+// read would keep us here for ever.
 void BrokerProcess::Impl::perform() {
   if (std::exchange(is_performing, true)) return;
   failpoint(Failpoint::broker_before_route);
+  bool has_read = false;
   for (auto actions = broker.take_actions(); !actions.empty(); actions = broker.take_actions()) {
     for (BrokerAction& action : actions) post(std::move(action));
     const std::vector<Returned> returned = send_mail();
-    // ZeroMQ refuses sends to a dead peer before it has handed over that peer's last answers.
-    if (!returned.empty()) read_backlog();
+    if (note_failed(returned) && !std::exchange(has_read, true)) read_backlog();
     for (const auto& [to, envelopes] : returned) broker.on_unreachable(to, now(), envelopes);
   }
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
     std::visit([this](const auto& what) { on_event(what); }, event);
+}
+
+// Whether one of them is a peer, and not only somebody who was turned away.
+bool BrokerProcess::Impl::note_failed(const std::vector<Returned>& returned) {
+  bool is_peer = false;
+  for (const Returned& mail_back : returned)
+    is_peer = broker.on_send_failed(mail_back.to) || is_peer;
+  return is_peer;
 }
 
 void BrokerProcess::Impl::post(BrokerAction action) {

@@ -49,7 +49,8 @@ std::string app_reply(const EnvelopeHeader& said, std::string_view body, std::ui
 
 bool Dispatcher::has_room(const Peer& peer, std::size_t bytes, unsigned attempts) const {
   const WorkerState& worker = *peer.worker;
-  if (worker.draining || worker.held_messages >= worker.credit_messages) return false;
+  if (worker.draining || worker.is_gone) return false;
+  if (worker.held_messages >= worker.credit_messages) return false;
   const bool fits = worker.held_bytes + bytes <= worker.credit_bytes || worker.held_messages == 0;
   const bool is_last = attempts + 1 >= limits::attempts_max;
   return fits && !(is_last && worker.last_attempt != no_index);

@@ -30,6 +30,7 @@ struct WorkerState {
   std::size_t held_messages = 0;  // sent and not answered by it, ghosts included
   std::size_t held_bytes = 0;
   bool draining = false;
+  bool is_gone = false;  // a send has failed; its last answers may still arrive, it is given nothing
   std::uint64_t credit_exhausted = 0;  // requests that had to wait for it
   RequestList queue;        // bound to it, waiting for credit, in order of arrival
   RequestList outstanding;  // sent to it, in the order of sending

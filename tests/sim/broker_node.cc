@@ -162,6 +162,7 @@ void BrokerNode::collect() {
 // As broker_process.cc does it.
 void BrokerNode::perform() {
   if (std::exchange(performing_, true)) return;
+  bool has_read = false;
   while (!actions_.empty()) {
     std::vector<std::pair<PeerKey, std::vector<std::string>>> mail;
     for (auto& [to, bytes] : std::exchange(actions_, {})) {
@@ -172,7 +173,9 @@ void BrokerNode::perform() {
     std::erase_if(mail, [this](const auto& letters) {
       return send(letters.first, letters.second) != SendResult::unreachable;
     });
-    if (!mail.empty())
+    bool is_peer = false;
+    for (const auto& [peer, envelopes] : mail) is_peer = broker_->on_send_failed(peer) || is_peer;
+    if (is_peer && !std::exchange(has_read, true))
       for (Router& router : routers_) read(router, backlog_max);
     for (const auto& [peer, envelopes] : mail) {
       broker_->on_unreachable(peer, universe().now(), envelopes);

@@ -53,6 +53,25 @@ TEST(WorkerDeath, RedeliversOutstandingAndQueuedInOrderOfArrival) {
   EXPECT_EQ(bus.verdicts().size(), 7U);
 }
 
+// Between the send that failed and the death, what the dead has said is read, and what others say, too.
+TEST(WorkerDeath, GivesNothingMoreToWhomNothingReachesAndStillTakesHisAnswers) {
+  Pair bus;
+  bus.request(1, 1);
+  EXPECT_EQ(bus.requests_at("w1"), Numbers{1});
+  EXPECT_TRUE(bus.broker.on_send_failed(w1));
+  EXPECT_FALSE(bus.broker.on_send_failed(w2)) << "nobody is registered there";
+  bus.request(2, 1);
+  bus.request(3, 2);
+  bus.reply("w1", 1);
+  EXPECT_EQ(bus.verdicts(), (Verdicts{{1, Errc{}}}));
+  EXPECT_TRUE(bus.requests_at("w1").empty());
+  bus.second();
+  bus.unreachable(w1);
+  const auto received = bus.take(w2, EnvelopeKind::request);
+  ASSERT_EQ(received.size(), 2U);
+  for (const Received& request : received) EXPECT_EQ(request.header.attempt, 1);
+}
+
 TEST(WorkerDeath, OfASilentWorkerIsNoticedAndItsLateAnswersIgnored) {
   Pair bus;
   bus.request(1, 1);

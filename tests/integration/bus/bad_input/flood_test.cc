@@ -1,4 +1,8 @@
 // Too much of what is allowed, and peers who do not read (RELIABILITY §4.3): it costs themselves.
+#include <atomic>
+#include <thread>
+
+#include "bus/batch.h"
 #include "proto/delivery.h"
 #include "tests/integration/bus/bad_input/besieged_broker.h"
 
@@ -33,6 +37,30 @@ TEST_F(Flood, OfPingsAndPongsIsAnsweredAndForgotten) {
   }
   for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(gateway.expect(EnvelopeKind::pong));
   for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(stranger.expect(EnvelopeKind::not_registered));
+}
+
+// Each of its messages makes answers that find no room, for as long as it goes on.
+TEST_F(Flood, WithoutAnEndOfWhoDoesNotReadLeavesTheBrokerToOthers) {
+  memory_growth_max = 160 << 20;  // a thousand messages each way
+  must_count("unsent", 10'000);
+  std::atomic<bool> is_over = false;
+  std::thread flood([&] {
+    const auto deaf = who_does_not_read(Side::gateways);
+    ASSERT_TRUE(deaf->is_registered_as(gateway_named("gateway-storm")));
+    const std::vector<std::string> pings(500, encode({.kind = EnvelopeKind::ping}, {}));
+    auto next = pings.begin();
+    std::string batch;
+    while (!is_over && deaf->send({std::string(pack(next, pings.end(), batch))}))
+      if (next == pings.end()) next = pings.begin();
+  });
+  const double before = broker().counter("unsent");
+  EXPECT_TRUE(eventually(10s, [&] { return broker().counter("unsent") >= before + 10'000; }));
+  broker().allow({broker().gateway_keys, broker().worker_keys});
+  broker().allow({broker().gateway_keys, broker().worker_keys, broker().business_keys});
+  RawPeer gateway = at(Side::gateways);
+  EXPECT_TRUE(gateway.is_registered_as(gateway_named("gateway-meanwhile")));
+  is_over = true;
+  flood.join();
 }
 
 // Neither the answers that it asks for nor the deliveries that it has let come.
