@@ -19,13 +19,21 @@ bool takes_from_gateways(std::uint16_t verb) {
   return !info || info->caller != Caller::business;  // a newer gateway may know more verbs than we
 }
 
+// Of somebody who has not said what he is: a key has one role.
+Role presumed_role(const PeerKey& from, const Principal& who) {
+  if (from.side == Side::workers) return Role::worker;
+  for (const Role role : {Role::gateway, Role::business})
+    if (who.roles.has(role)) return role;
+  return Role::admin;
+}
+
 }  // namespace
 
 Broker::Broker(BrokerOptions options, Instant now)
     : options_(std::move(options)),
       dispatcher_(options_, peers_, output_),
       deliveries_(options_, output_),
-      business_rates_(options_.business_rate, options_.peers_max),
+      meter_(options_.rates, options_.peers_max),
       started_(now),
       now_(now),
       ticked_(now) {
@@ -44,24 +52,23 @@ void Broker::advance(Instant now) {
 void Broker::on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now) {
   advance(now);
   const auto envelope = decode_envelope(bytes);
+  Peer* peer = peers_.find(from);
   if (!envelope) {
     ++output_.counters.malformed;
-    return;
+    return tell(PeerEvent::Kind::malformed, from, who, peer);
   }
   const EnvelopeHeader& header = envelope->header;
-  Peer* peer = peers_.find(from);
   if (peer != nullptr && peer->principal.key != who.key) {
     lose(*peer, PeerEvent::Kind::impostor);
     peer = nullptr;
   }
   if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
   if (peer != nullptr) peer->heard_at = now;
-  if (header.kind == EnvelopeKind::status || header.kind == EnvelopeKind::admin) {
-    if (!who.roles.has(Role::admin)) return forbid(from, header, who, peer);
-    return header.kind == EnvelopeKind::status ? on_status(from) : on_admin(from, *envelope);
-  }
+  if (header.kind == EnvelopeKind::status || header.kind == EnvelopeKind::admin)
+    return on_question(from, *envelope, who, peer);
   if (peer == nullptr) {
     ++output_.counters.strangers;
+    tell(PeerEvent::Kind::unregistered, from, who, peer);
     return turn_away(from, header.id, Errc::unauthenticated);
   }
   if (header.kind == EnvelopeKind::ping) return say(from, EnvelopeKind::pong);
@@ -103,14 +110,28 @@ void Broker::misplaced(const Peer& peer) {
   tell(PeerEvent::Kind::forbidden, peer);
 }
 
-void Broker::forbid(const PeerKey& from, const EnvelopeHeader& header, const Principal& who,
-                    const Peer* peer) {
-  ++output_.counters.misplaced;
-  output_.events.emplace_back(PeerEvent{.kind = PeerEvent::Kind::forbidden,
-                                        .role = peer != nullptr ? peer->role : Role::admin,
-                                        .name = peer != nullptr ? peer->name : "?",
-                                        .key = who.key});
-  turn_away(from, header.id, Errc::refused);
+// Operators ask without being registered.
+void Broker::on_question(const PeerKey& from, const Envelope& envelope, const Principal& who,
+                         const Peer* peer) {
+  if (!who.roles.has(Role::admin)) {
+    ++output_.counters.misplaced;
+    tell(PeerEvent::Kind::forbidden, from, who, peer);
+    return turn_away(from, envelope.header.id, Errc::refused);
+  }
+  if (!meter_.may_ask(Role::admin, RoleMeter::account_of(who, {}), now_)) {
+    ++output_.counters.rate_limited;
+    tell(PeerEvent::Kind::rate_limited, from, who, peer);
+    return turn_away(from, envelope.header.id, Errc::rate_limited);
+  }
+  if (envelope.header.kind == EnvelopeKind::status) return on_status(from);
+  on_admin(from, envelope);
+}
+
+bool Broker::is_within_rate(const Peer& peer) {
+  if (meter_.may_ask(peer.role, peer.account, now_)) return true;
+  ++output_.counters.rate_limited;
+  tell(PeerEvent::Kind::rate_limited, peer);
+  return false;
 }
 
 void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string bytes) {
@@ -127,6 +148,8 @@ void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string b
     misplaced(asker);
     return dispatcher_.refuse(header, Errc::unsupported);
   }
+  // Its clients have not asked too often, all of them together do.
+  if (!is_within_rate(asker)) return dispatcher_.refuse(header, Errc::retry_later);
   const Duration ttl = std::min<Duration>(std::chrono::milliseconds(header.ttl_ms), ttl_max);
   dispatcher_.accept(header, std::move(bytes), ttl - backlog_age_);
 }
@@ -140,10 +163,7 @@ void Broker::on_business_request(Peer& asker, const EnvelopeHeader& header,
     misplaced(asker);
     return dispatcher_.refuse(header, Errc::unsupported);
   }
-  if (!business_rates_.take(asker.instance.value, now_)) {
-    ++output_.counters.rate_limited;
-    return dispatcher_.refuse(header, Errc::rate_limited);
-  }
+  if (!is_within_rate(asker)) return dispatcher_.refuse(header, Errc::rate_limited);
   const std::string_view body = bytes.substr(limits::envelope_header_bytes);
   if (body.size() > verb->body_max) return dispatcher_.refuse(header, Errc::too_large);
   const EnvelopeHeader own{.kind = EnvelopeKind::request,
@@ -163,6 +183,10 @@ void Broker::on_drain(Peer& peer) {
 }
 
 void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
+  if (!is_within_rate(worker)) {
+    ++output_.counters.deliveries_dropped;
+    return;
+  }
   if (!header.id.gateway) {
     peers_.for_each([&](Peer& peer) {
       if (peer.role == Role::gateway && peer.deliveries.wants_any())
@@ -187,10 +211,21 @@ void Broker::tell(PeerEvent::Kind kind, const Peer& peer) {
       PeerEvent{.kind = kind, .role = peer.role, .name = peer.name, .key = peer.principal.key});
 }
 
+void Broker::tell(PeerEvent::Kind kind, const PeerKey& from, const Principal& who,
+                  const Peer* peer) {
+  if (peer != nullptr && peer->principal.key == who.key) return tell(kind, *peer);
+  output_.events.emplace_back(
+      PeerEvent{.kind = kind, .role = presumed_role(from, who), .name = "?", .key = who.key});
+}
+
 void Broker::on_register(const PeerKey& from, const Principal& who, const Envelope& envelope) {
   auto candidate = read_registration(from, who, envelope, options_);
+  const std::uint64_t account = RoleMeter::account_of(who, candidate ? candidate->name : "?");
   Status verdict;
-  if (!candidate) {
+  if (!meter_.may_register(account, now_)) {
+    ++output_.counters.rate_limited;
+    verdict = fail(Errc::rate_limited);
+  } else if (!candidate) {
     verdict = fail(candidate.error().code);
   } else {
     Peer* same = peers_.find(from);
@@ -204,13 +239,13 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
     ++output_.counters.registrations_refused;
     output_.events.emplace_back(
         PeerEvent{.kind = PeerEvent::Kind::refused,
-                  .role = candidate ? candidate->role
-                                    : (from.side == Side::workers ? Role::worker : Role::gateway),
+                  .role = candidate ? candidate->role : presumed_role(from, who),
                   .name = candidate ? candidate->name : "?",
                   .key = who.key,
                   .reason = verdict.error().code});
     return turn_away(from, envelope.header.id, verdict.error().code);
   }
+  candidate->account = account;
   candidate->heard_at = candidate->pinged_at = now_;
   candidate->registration = ++output_.counters.registrations;
   Peer& peer = peers_.add(*std::move(candidate));

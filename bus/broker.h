@@ -21,13 +21,13 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/keyed_buckets.h"
 #include "base/result.h"
 #include "bus/broker_types.h"
 #include "bus/deliveries.h"
 #include "bus/dispatcher.h"
 #include "bus/peers.h"
 #include "bus/principal.h"
+#include "bus/role_rates.h"
 #include "bus/trace_desk.h"
 #include "proto/bus.pb.h"
 #include "proto/envelope.h"
@@ -90,9 +90,10 @@ class Broker {
   void on_business_request(Peer& asker, const EnvelopeHeader& header, std::string_view bytes);
   void on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_drain(Peer& peer);
+  void on_question(const PeerKey& from, const Envelope& envelope, const Principal& who,
+                   const Peer* peer);
+  bool is_within_rate(const Peer& peer);
   void misplaced(const Peer& peer);
-  void forbid(const PeerKey& from, const EnvelopeHeader& header, const Principal& who,
-              const Peer* peer);
 
   // What operators ask (broker_admin.cc).
   using Tickets = google::protobuf::RepeatedField<std::uint64_t>;
@@ -118,6 +119,8 @@ class Broker {
   void judge_silence(Instant now);
   void probe(Peer& peer);
   void tell(PeerEvent::Kind kind, const Peer& peer);
+  // Of somebody who need not be a peer: perhaps he only has the address of one.
+  void tell(PeerEvent::Kind kind, const PeerKey& from, const Principal& who, const Peer* peer);
 
   BrokerOptions options_;
   BrokerOutput output_;
@@ -125,7 +128,7 @@ class Broker {
   Dispatcher dispatcher_;
   Deliveries deliveries_;
   TraceDesk traces_;
-  KeyedBuckets business_rates_;  // by name, so that registering anew gains nothing
+  RoleMeter meter_;
   Instant started_;
   Instant now_;
   Instant ticked_;

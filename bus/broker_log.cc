@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::string_view event_names[] = {
     "peer.registered",  "peer.refused", "peer.draining", "peer.left",     "peer.replaced",
-    "peer.unreachable", "peer.silent",  "peer.revoked",  "peer.impostor", "peer.forbidden"};
+    "peer.unreachable", "peer.silent",  "peer.revoked",  "peer.impostor", "peer.forbidden",
+    "peer.malformed", "peer.unregistered", "peer.rate_limited", "peer.unasked_reply"};
 
 // Things that a stranger or a broken peer can make happen as often as it likes.
 bool is_refusal(PeerEvent::Kind kind) {
-  return kind == PeerEvent::Kind::refused || kind == PeerEvent::Kind::impostor ||
-         kind == PeerEvent::Kind::forbidden;
+  return kind == PeerEvent::Kind::refused || kind >= PeerEvent::Kind::impostor;
 }
 
 }  // namespace

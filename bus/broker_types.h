@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "base/token_bucket.h"
 #include "bus/flight_recorder.h"
 #include "bus/principal.h"
+#include "bus/role_rates.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -43,8 +43,7 @@ struct BrokerOptions {
   std::uint32_t delivery_bytes_max = 256 << 20;  // likewise
   std::size_t waiting_deliveries_max = 8'192;  // for a peer's credit; more: the newest goes
   std::size_t waiting_delivery_bytes_max = 32 << 20;  // likewise
-  // Requests of one business system; more get rate_limited. Those of gateways have been counted there.
-  Rate business_rate = {.count = 2'000, .burst = 4'000};
+  RoleRates rates = {};
   Duration retried_poison_ttl = 10s;             // a request that an operator has tried again
   std::uint32_t retry_hint_ms = 200;           // in retry_later, at least
   // Microseconds since 1970, for what people are shown of the past.
@@ -93,7 +92,11 @@ struct PeerEvent {
     silent,
     revoked,   // its key may no longer do what it does
     impostor,  // its address was used with another key
-    forbidden  // it sent what its role may not send
+    forbidden,     // it sent what its role may not send
+    malformed,     // it sent what is no envelope
+    unregistered,  // it sent something before it said who it is
+    rate_limited,  // it asks more often than its role may
+    unasked_reply  // it answered what it was not asked
   };
   Kind kind;
   Role role;

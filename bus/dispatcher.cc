@@ -244,7 +244,7 @@ void Dispatcher::answer(Peer& peer, const EnvelopeHeader& header, std::string by
     ++output_.counters.late_replies;
     output_.flights.note({header.trace, header.user, now_, FlightPoint::broker_late_reply, 0,
                           header.verb, header.error});
-    bury_ghost(*peer.worker, header.id);
+    if (!bury_ghost(*peer.worker, header.id)) tell_unasked(peer);
     return pump(peer);
   }
   Service& service = *requests_[at].service;
@@ -262,12 +262,20 @@ void Dispatcher::answer(Peer& peer, const EnvelopeHeader& header, std::string by
   pump(peer);
 }
 
-void Dispatcher::bury_ghost(WorkerState& worker, const RequestId& id) {
+void Dispatcher::tell_unasked(const Peer& peer) {
+  output_.events.emplace_back(PeerEvent{.kind = PeerEvent::Kind::unasked_reply,
+                                        .role = peer.role,
+                                        .name = peer.name,
+                                        .key = peer.principal.key});
+}
+
+bool Dispatcher::bury_ghost(WorkerState& worker, const RequestId& id) {
   const auto ghost = worker.ghosts.find(id);
-  if (ghost == worker.ghosts.end()) return;
+  if (ghost == worker.ghosts.end()) return false;
   --worker.held_messages;
   worker.held_bytes -= ghost->second;
   worker.ghosts.erase(ghost);
+  return true;
 }
 
 void Dispatcher::pass_on(const RequestId& id, std::string reply) {

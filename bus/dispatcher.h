@@ -124,7 +124,9 @@ class Dispatcher {
   bool may_be_moved(const Lane& lane) const;
   void move_slow_lanes(Peer& worker);
   void leave_behind(SlabIndex at);
-  void bury_ghost(WorkerState& worker, const RequestId& id);
+  // Whether there is one.
+  bool bury_ghost(WorkerState& worker, const RequestId& id);
+  void tell_unasked(const Peer& peer);
   void pass_on(const RequestId& id, std::string reply);
   void answer_error(const RequestId& id, std::uint16_t verb, std::uint64_t trace, Errc code,
                     const Service* service);

@@ -31,9 +31,30 @@ struct Settings {
   std::uint64_t held_mib = 512;
   std::uint64_t peers = 1'024;
   std::uint64_t gateway_messages = 50'000;
+  RoleRates rates;
   std::uint64_t drain_s = 10;
   std::string metrics_listen;
 };
+
+// `what`: "Requests of one gateway".
+void declare_rate(Config& config, const std::string& name, const std::string& what, Rate& rate) {
+  constexpr std::uint64_t most = 100'000'000;
+  config.number("rates." + name + "_per_second", &rate.count, 0, most, what + "; 0: no limit.");
+  config.number("rates." + name + "_burst", &rate.burst, 1, most, "The same, at once.");
+}
+
+void declare_rates(Config& config, RoleRates& rates) {
+  declare_rate(config, "gateway", "Requests with one gateway's key; more get retry_later",
+               rates.gateway);
+  declare_rate(config, "worker", "Deliveries with one worker's key; more are dropped",
+               rates.worker);
+  declare_rate(config, "business",
+               "Requests with one business system's key; more get rate_limited", rates.business);
+  declare_rate(config, "admin", "Questions with one operator's key; more get rate_limited",
+               rates.admin);
+  declare_rate(config, "registrations", "Registrations with one key; more get rate_limited",
+               rates.registrations);
+}
 
 void declare(Config& config, Settings& s) {
   s.process.gateways = {"ipc:///run/parley/broker-1.gateways"};
@@ -60,6 +81,7 @@ void declare(Config& config, Settings& s) {
                 "Messages waiting for one gateway that does not read; more are dropped.");
   config.number("broker.drain_s", &s.drain_s, 0, 3'600,
                 "How long a stopping broker finishes what it holds, in seconds.");
+  declare_rates(config, s.rates);
   config.text("metrics.listen", &s.metrics_listen,
               "Address for Prometheus, like 127.0.0.1:9101; empty: none.");
 }
@@ -77,6 +99,7 @@ BrokerProcessOptions options_from(const Settings& s) {
   options.broker.held_messages_max = s.held_messages;
   options.broker.held_bytes_max = s.held_mib << 20;
   options.broker.peers_max = s.peers;
+  options.broker.rates = s.rates;
   return options;
 }
 

@@ -30,7 +30,7 @@ struct WorkerState {
   std::size_t held_messages = 0;  // sent and not answered by it, ghosts included
   std::size_t held_bytes = 0;
   bool draining = false;
-  bool is_gone = false;  // a send has failed; its last answers may still arrive, it is given nothing
+  bool is_gone = false;  // a send has failed: it is given nothing, but may have said something
   std::uint64_t credit_exhausted = 0;  // requests that had to wait for it
   RequestList queue;        // bound to it, waiting for credit, in order of arrival
   RequestList outstanding;  // sent to it, in the order of sending
@@ -50,6 +50,7 @@ struct Peer {
   std::uint64_t registration = 0;  // counts at this broker
   Role role = Role::gateway;
   Principal principal = {};
+  std::uint64_t account = 0;  // RoleMeter::account_of
   Instant heard_at = {};
   Instant pinged_at = {};
   std::uint64_t requests = 0;  // received from it, or sent to it if it only serves

@@ -216,7 +216,8 @@ class BrokerBench {
   Result<Process> start_broker(const BusAddress& at) const {
     Program program{.arguments = {options_.cluster.programs + "/parley-broker"},
                     .environment = {"PARLEY_BROKER_GATEWAYS=" + at.clients,
-                                    "PARLEY_BROKER_WORKERS=" + at.workers}};
+                                    "PARLEY_BROKER_WORKERS=" + at.workers,
+                                    "PARLEY_RATES_GATEWAY_PER_SECOND=0"}};
     if (at.keys) {
       PARLEY_CHECK(write(key_file(), print_key_pair(at.keys->middle)));
       PARLEY_CHECK(write(allowed_keys(), "gateway echo-client-* " + at.keys->clients.public_key +

@@ -166,7 +166,9 @@ void BrokerModel::check(Instant now) {
     if (ended) end(peer->role, peer->name);
   }
   if (given_ && !given_->header) {
-    PARLEY_ASSERT(actions.empty() && events.empty());
+    PARLEY_ASSERT(actions.empty() && events.size() == 1);
+    const auto& told = std::get<PeerEvent>(events.front());
+    PARLEY_ASSERT(told.kind == PeerEvent::Kind::malformed && told.key == given_->who.key);
     PARLEY_ASSERT(broker_.counters().malformed == malformed_ + 1);
   }
   check_bounds();

@@ -45,10 +45,10 @@ sim_plant(return_credit_early dispatcher_moves.cc
 
 # An answer that arrives twice gives its credit back twice.
 sim_plant(return_credit_twice dispatcher.cc
-  [[if (ghost == worker.ghosts.end()) return;]]
+  [[if (ghost == worker.ghosts.end()) return false;]]
   [[if (ghost == worker.ghosts.end()) {
     if (worker.held_messages > 0) --worker.held_messages;
-    return;
+    return false;
   }]])
 
 # A slow worker's requests of a key are given to the next in the wrong order.

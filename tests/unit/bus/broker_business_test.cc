@@ -226,7 +226,7 @@ TEST(BusinessRequest, OfSomebodyElseIsDropped) {
 }
 
 TEST(BusinessRequest, TooOftenIsRateLimitedAndThenGoesOn) {
-  BusinessBus bus({.business_rate = {.count = 10, .burst = 2}});
+  BusinessBus bus({.rates = {.business = {.count = 10, .burst = 2}}});
   bus.register_business("payroll", {});
   const auto publish = [&](std::uint64_t number) {
     bus.give(payroll,
@@ -242,8 +242,23 @@ TEST(BusinessRequest, TooOftenIsRateLimitedAndThenGoesOn) {
   EXPECT_THAT(bus.replies("payroll"), IsEmpty());
 }
 
+// A key that is good for many names has one rate.
+TEST(BusinessRequest, TooOftenGainsNothingByAnotherName) {
+  BusinessBus bus({.rates = {.business = {.count = 1, .burst = 1}}});
+  const Principal key{"key-of-crm", {Role::business}, "crm-*"};
+  for (const std::string name : {"crm-1", "crm-2"}) {
+    const PeerKey from = BusinessBus::business_key(name);
+    bus.register_with_key(from, key, BusinessBus::wish_of(name, {}));
+    bus.give_as(from, key,
+                {.verb = push_publish, .id = BusinessBus::id(1, name), .ttl_ms = 9'000});
+    const bool is_first = name == "crm-1";
+    EXPECT_EQ(bus.replies(name).size(), is_first ? 0U : 1U) << name;
+  }
+  EXPECT_EQ(bus.counters().rate_limited, 1U);
+}
+
 TEST(BusinessRequest, TooOftenGainsNothingByRegisteringAnew) {
-  BusinessBus bus({.business_rate = {.count = 1, .burst = 1}});
+  BusinessBus bus({.rates = {.business = {.count = 1, .burst = 1}}});
   for (std::uint64_t boot = 1; boot <= 2; ++boot) {
     bus.register_business("payroll", {}, boot);
     const PeerKey from = BusinessBus::business_key("payroll", boot);

@@ -6,15 +6,31 @@
 namespace parley::test {
 namespace {
 
-class BadEnvelopes : public BadInput {
+// At the door behind a file's mode, and at the encrypted one.
+class BadEnvelopes : public BadInput, public testing::WithParamInterface<Protection> {
  protected:
+  // Names of its own for each test: what somebody does is told once a minute.
   void SetUp() override {
     BadInput::SetUp();
-    gateway = std::make_unique<RawPeer>(broker().files(Side::gateways));
-    worker = std::make_unique<RawPeer>(broker().files(Side::workers));
-    asker.boot = secure_random_id();
-    ASSERT_TRUE(worker->is_registered_as(worker_named("worker-1", secure_random_id())));
+    static int tests = 0;
+    asker = gateway_named("gateway-" + std::to_string(++tests), secure_random_id());
+    answerer = worker_named("worker-" + std::to_string(tests), secure_random_id());
+    gateway = at_the_door(Side::gateways);
+    worker = at_the_door(Side::workers);
+    ASSERT_TRUE(worker->is_registered_as(answerer));
     ASSERT_TRUE(gateway->is_registered_as(asker));
+  }
+  std::unique_ptr<RawPeer> at_the_door(Side side) {
+    if (GetParam() == Protection::none) return std::make_unique<RawPeer>(broker().files(side));
+    return std::make_unique<RawPeer>(broker().tcp(side), broker().with(keys_of(side)));
+  }
+  const CurveKeyPair& keys_of(Side side) {
+    return side == Side::workers ? broker().worker_keys : broker().gateway_keys;
+  }
+  // Of whoever has come through this door.
+  void must_name(const std::string& event, Side side, const std::string& name) {
+    must_log(event, name,
+             GetParam() == Protection::none ? std::string() : keys_of(side).public_key);
   }
   void TearDown() override {
     gateway.reset();
@@ -33,7 +49,8 @@ class BadEnvelopes : public BadInput {
     EXPECT_TRUE(answer->body.empty());
   }
 
-  Registration asker = gateway_named("gateway-1");
+  Registration asker;
+  Registration answerer;
   std::unique_ptr<RawPeer> gateway;
   std::unique_ptr<RawPeer> worker;
   std::uint64_t number = 1'000;
@@ -53,7 +70,7 @@ std::string changed(std::string bytes, std::size_t at, int value) {
   return bytes;
 }
 
-TEST_F(BadEnvelopes, OfAnotherShapeAreDroppedAndCounted) {
+TEST_P(BadEnvelopes, OfAnotherShapeAreDroppedAndCounted) {
   const std::string ping = encode({.kind = EnvelopeKind::ping}, {});
   const std::string batch = batch_of({ping, ping});
   struct Row {
@@ -79,6 +96,8 @@ TEST_F(BadEnvelopes, OfAnotherShapeAreDroppedAndCounted) {
       {"text", {"GET /metrics HTTP/1.1\r\n\r\n"}},
       {"zeros", {std::string(1'000, '\0')}},
       {"ones", {std::string(1'000, '\xff')}}};
+  must_name("peer.malformed", Side::gateways, asker.name);
+  must_name("peer.malformed", Side::workers, answerer.name);
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
     const double before = broker().counter("malformed");
@@ -88,7 +107,7 @@ TEST_F(BadEnvelopes, OfAnotherShapeAreDroppedAndCounted) {
   }
 }
 
-TEST_F(BadEnvelopes, UpToTheLimitTravelAndBeyondItEndTheConnection) {
+TEST_P(BadEnvelopes, UpToTheLimitTravelAndBeyondItEndTheConnection) {
   const std::string largest(limits::envelope_max - limits::envelope_header_bytes, 'x');
   ASSERT_TRUE(gateway->send(request_of(asker, 1), largest));
   const auto asked = worker->expect(EnvelopeKind::request);
@@ -97,7 +116,7 @@ TEST_F(BadEnvelopes, UpToTheLimitTravelAndBeyondItEndTheConnection) {
   ASSERT_TRUE(worker->send({.kind = EnvelopeKind::reply, .id = asked->header.id}));
   ASSERT_TRUE(gateway->expect(EnvelopeKind::reply));
 
-  must_log("peer.unreachable", "gateway-1");
+  must_name("peer.unreachable", Side::gateways, asker.name);
   broker().settle();
   const double lost = broker().counter("peers_lost");
   const std::string too_large(limits::envelope_max + 1, 'x');
@@ -106,18 +125,20 @@ TEST_F(BadEnvelopes, UpToTheLimitTravelAndBeyondItEndTheConnection) {
   EXPECT_TRUE(eventually(5s, [&] { return broker().counter("peers_lost") >= lost + 2; }));
 }
 
-TEST_F(BadEnvelopes, OfStrangersGetOneAnswer) {
+TEST_P(BadEnvelopes, OfStrangersGetOneAnswer) {
   const std::vector<EnvelopeKind> kinds{
       EnvelopeKind::request, EnvelopeKind::reply, EnvelopeKind::deliver, EnvelopeKind::drain,
       EnvelopeKind::bye,     EnvelopeKind::ping,  EnvelopeKind::pong,    EnvelopeKind::credit};
   must_count("strangers", 2 * static_cast<double>(kinds.size()));
   for (const Side side : {Side::gateways, Side::workers}) {
-    RawPeer stranger = at(side);
+    const auto stranger = at_the_door(side);
+    // Without keys all strangers are the same one, who is told of once a minute.
+    if (GetParam() == Protection::curve) must_name("peer.unregistered", side, "?");
     for (const EnvelopeKind kind : kinds) {
       EnvelopeHeader header = request_of(asker, 4);
       header.kind = kind;
-      ASSERT_TRUE(stranger.send(header, "let me in"));
-      const auto answer = stranger.expect(EnvelopeKind::not_registered);
+      ASSERT_TRUE(stranger->send(header, "let me in"));
+      const auto answer = stranger->expect(EnvelopeKind::not_registered);
       ASSERT_TRUE(answer);
       EXPECT_EQ(answer->header.error, number_of(Errc::unauthenticated));
       EXPECT_EQ(answer->header.id, header.id);
@@ -126,9 +147,9 @@ TEST_F(BadEnvelopes, OfStrangersGetOneAnswer) {
   EXPECT_FALSE(worker->expect(EnvelopeKind::request, 300ms));
 }
 
-TEST_F(BadEnvelopes, ThatARoleMayNotSendAreCountedAndTold) {
-  must_log("peer.forbidden", "gateway-1");
-  must_log("peer.forbidden", "worker-1");
+TEST_P(BadEnvelopes, ThatARoleMayNotSendAreCountedAndTold) {
+  must_name("peer.forbidden", Side::gateways, asker.name);
+  must_name("peer.forbidden", Side::workers, answerer.name);
   const std::vector<EnvelopeKind> of_gateway{
       EnvelopeKind::reply,       EnvelopeKind::deliver,        EnvelopeKind::drain,
       EnvelopeKind::registered,  EnvelopeKind::not_registered, EnvelopeKind::unreachable,
@@ -148,7 +169,7 @@ TEST_F(BadEnvelopes, ThatARoleMayNotSendAreCountedAndTold) {
   expect_still_served();
 }
 
-TEST_F(BadEnvelopes, OfAnotherOrOfAFormerLifeAreNotPassedOn) {
+TEST_P(BadEnvelopes, OfAnotherOrOfAFormerLifeAreNotPassedOn) {
   must_count("misplaced", 3);
   EnvelopeHeader stale = request_of(asker, 1);
   stale.id.boot = BootId{asker.boot - 1};
@@ -162,7 +183,7 @@ TEST_F(BadEnvelopes, OfAnotherOrOfAFormerLifeAreNotPassedOn) {
   expect_still_served();
 }
 
-TEST_F(BadEnvelopes, ThatAskForWhatIsNotThereAreAnsweredAtOnce) {
+TEST_P(BadEnvelopes, ThatAskForWhatIsNotThereAreAnsweredAtOnce) {
   must_count("no_service", 2);
   must_count("misplaced", 1);
   must_count("expired", 1);
@@ -184,22 +205,39 @@ TEST_F(BadEnvelopes, ThatAskForWhatIsNotThereAreAnsweredAtOnce) {
   EXPECT_FALSE(worker->expect(EnvelopeKind::request, 300ms));
 }
 
-TEST_F(BadEnvelopes, ThatAnswerWhatWasNotAskedReachNobody) {
+// Neither number nor life nor name of a heartbeat mean anything: it tells that its connection lives.
+TEST_P(BadEnvelopes, HeartbeatsOfOtherLivesAreOfTheirConnection) {
+  for (const EnvelopeKind kind : {EnvelopeKind::ping, EnvelopeKind::pong})
+    for (const std::uint64_t boot : {asker.boot + 1, asker.boot - 1, std::uint64_t{0}}) {
+      EnvelopeHeader beat = request_of(asker, ~std::uint64_t{0});
+      beat.kind = kind;
+      beat.id.boot = BootId{boot};
+      beat.id.gateway = instance_id("gateway-somebody");
+      beat.ttl_ms = ~std::uint32_t{0};
+      ASSERT_TRUE(gateway->send(beat));
+      ASSERT_TRUE(worker->send(beat));
+    }
+  for (RawPeer* peer : {gateway.get(), worker.get()})
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(peer->expect(EnvelopeKind::pong)) << i;
+  expect_still_served();
+}
+
+TEST_P(BadEnvelopes, ThatAnswerWhatWasNotAskedReachNobody) {
   must_count("late_replies", 4);
-  RawPeer other = at(Side::workers);
-  ASSERT_TRUE(other.is_registered_as([] {
-    Registration who = worker_named("worker-2", secure_random_id());
-    who.services = {77};
-    return who;
-  }()));
+  Registration liar = worker_named(answerer.name + "-liar", secure_random_id());
+  liar.services = {77};
+  const auto other = at_the_door(Side::workers);
+  ASSERT_TRUE(other->is_registered_as(liar));
+  must_name("peer.unasked_reply", Side::workers, liar.name);
+  must_name("peer.unasked_reply", Side::workers, answerer.name);
   const EnvelopeHeader question = request_of(asker, 1);
   const EnvelopeHeader reply{.kind = EnvelopeKind::reply, .id = question.id};
   EnvelopeHeader unknown = reply;
   unknown.id.number = 4'711;
   ASSERT_TRUE(gateway->send(question, "question"));
   ASSERT_TRUE(worker->expect(EnvelopeKind::request));
-  ASSERT_TRUE(other.send(reply, "forged"));
-  ASSERT_TRUE(other.send(unknown, "forged"));
+  ASSERT_TRUE(other->send(reply, "forged"));
+  ASSERT_TRUE(other->send(unknown, "forged"));
   ASSERT_TRUE(worker->send(unknown, "forged"));
   EXPECT_FALSE(gateway->expect(EnvelopeKind::reply, 300ms));
   ASSERT_TRUE(worker->send(reply, "true"));
@@ -210,7 +248,9 @@ TEST_F(BadEnvelopes, ThatAnswerWhatWasNotAskedReachNobody) {
   EXPECT_FALSE(gateway->expect(EnvelopeKind::reply, 300ms));
 }
 
-TEST_F(BadEnvelopes, ThatForgeWhatATraceTellsReachNoOperator) {
+using BadQuestions = BadInput;
+
+TEST_F(BadQuestions, ThatForgeWhatATraceTellsReachNoOperator) {
   must_count("misplaced", 6);
   // Names of its own: who is logged for the same again is logged once a minute.
   for (const char* liar : {"gateway-liar", "worker-liar", "worker-new"})
@@ -249,7 +289,7 @@ TEST_F(BadEnvelopes, ThatForgeWhatATraceTellsReachNoOperator) {
   EXPECT_EQ(heard(), std::nullopt) << "once is enough";
 }
 
-TEST_F(BadEnvelopes, OfOperatorsThatMakeNoSenseAreAnswered) {
+TEST_F(BadQuestions, OfOperatorsThatMakeNoSenseAreAnswered) {
   RawPeer admin = at(Side::gateways);
   const auto ask = [&](const std::string& body, Errc error) {
     ASSERT_TRUE(admin.send({.kind = EnvelopeKind::admin, .id = {.number = 1}}, body));
@@ -263,6 +303,12 @@ TEST_F(BadEnvelopes, OfOperatorsThatMakeNoSenseAreAnswered) {
   nobody.mutable_drain()->set_peer("nobody");
   ask(nobody.SerializeAsString(), Errc::not_found);
 }
+
+INSTANTIATE_TEST_SUITE_P(AtBothDoors, BadEnvelopes,
+                         testing::Values(Protection::none, Protection::curve),
+                         [](const testing::TestParamInfo<Protection>& door) {
+                           return door.param == Protection::none ? "Files" : "Curve";
+                         });
 
 }  // namespace
 }  // namespace parley::test

@@ -26,17 +26,15 @@ void write_secret(const std::string& path, const std::string& text) {
   fs::rename(path + ".new", path);
 }
 
-// What each line of the log that names this event says of `field`.
-std::vector<std::string> values_in(const std::string& log, const std::string& event,
-                                   const std::string& field) {
-  std::vector<std::string> values;
+std::vector<nlohmann::json> lines_with(const std::string& log, const std::string& field,
+                                       const std::string& value) {
+  std::vector<nlohmann::json> found;
   std::istringstream lines(log);
   for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_object() && json.value("event", "") == event)
-      values.push_back(json.value(field, ""));
+    auto json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_object() && json.value(field, "") == value) found.push_back(std::move(json));
   }
-  return values;
+  return found;
 }
 
 std::unique_ptr<BesiegedBroker>& the_broker() {
@@ -79,7 +77,7 @@ BesiegedBroker::~BesiegedBroker() {
   process_->signal(SIGTERM);
   EXPECT_TRUE(eventually(15s, [&] { return process_->poll_exit().has_value(); }));
   EXPECT_TRUE(process_->poll_exit().value_or(Exit{-1, 0}).ok());
-  EXPECT_THAT(values_in(log(), "level", "error"), testing::IsEmpty());
+  EXPECT_THAT(lines_with(log(), "level", "error"), testing::IsEmpty());
 }
 
 void BesiegedBroker::wait_ready() {
@@ -87,13 +85,16 @@ void BesiegedBroker::wait_ready() {
       eventually(10s, [&] { return log().find("broker.ready") != std::string::npos; });
   ASSERT_TRUE(ready) << log();
   metrics_ = metrics_address(log()).value_or("");
-  for (const std::string& endpoint : values_in(log(), "broker.listening", "endpoint"))
+  for (const auto& line : lines_with(log(), "event", "broker.listening")) {
+    const std::string endpoint = line.value("endpoint", "");
     if (endpoint.starts_with("tcp://")) (tcp_[0].empty() ? tcp_[0] : tcp_[1]) = endpoint;
+  }
   ASSERT_FALSE(tcp_[1].empty()) << log();
 }
 
 void BesiegedBroker::write_list(const std::vector<CurveKeyPair>& keys) {
-  std::string list;
+  std::string list =
+      with_entry({}, {Role::business, "restless", restless_keys.public_key});
   for (const CurveKeyPair& pair : keys) {
     const KeyEntry entry = pair == gateway_keys  ? KeyEntry{Role::gateway, "gateway-*", {}}
                            : pair == worker_keys ? KeyEntry{Role::worker, "worker-*", {}}
@@ -104,7 +105,7 @@ void BesiegedBroker::write_list(const std::vector<CurveKeyPair>& keys) {
 }
 
 void BesiegedBroker::allow(const std::vector<CurveKeyPair>& keys) {
-  const auto taken = [&] { return values_in(log(), "broker.key_list_taken", "event").size(); };
+  const auto taken = [&] { return lines_with(log(), "event", "broker.key_list_taken").size(); };
   const std::size_t before = taken();
   write_list(keys);
   process_->signal(SIGHUP);
@@ -168,15 +169,18 @@ void BadInput::must_count(const std::string& counter, double least) {
   counters_.push_back({counter, broker().counter(counter), least});
 }
 
-void BadInput::must_log(const std::string& event, const std::string& about) {
-  events_.emplace_back(event, about);
+void BadInput::must_log(const std::string& event, const std::string& about,
+                        const std::string& key) {
+  audits_.push_back({event, about, std::string(key.empty() ? "" : fingerprint(key))});
 }
 
-bool BadInput::is_logged(const std::string& event, const std::string& about) {
+bool BadInput::is_logged(const Audit& audit) {
+  const auto is_it = [&audit](const nlohmann::json& line) {
+    return (audit.about.empty() || line.value("peer", "") == audit.about) &&
+           (audit.key.empty() || line.value("key", "") == audit.key);
+  };
   const std::string log = broker().log().substr(log_from_);
-  const auto names = values_in(log, event, "peer");
-  if (about.empty()) return !values_in(log, event, "event").empty();
-  return std::ranges::find(names, about) != names.end();
+  return std::ranges::any_of(lines_with(log, "event", audit.event), is_it);
 }
 
 void BadInput::TearDown() {
@@ -185,9 +189,9 @@ void BadInput::TearDown() {
         5s, [&] { return broker().counter(expected.counter) >= expected.from + expected.least; }))
         << expected.counter << " has grown by "
         << broker().counter(expected.counter) - expected.from;
-  for (const auto& [event, about] : events_)
-    EXPECT_TRUE(eventually(2s, [&, &what = event, &whom = about] { return is_logged(what, whom); }))
-        << event << " of " << about << " is not in the log";
+  for (const Audit& audit : audits_)
+    EXPECT_TRUE(eventually(2s, [&] { return is_logged(audit); }))
+        << audit.event << " of " << audit.about << " " << audit.key << " is not in the log";
   ASSERT_TRUE(broker().lives()) << broker().log();
   expect_service("ipc", broker().files(Side::gateways), broker().files(Side::workers), {}, {});
   expect_service("curve", broker().tcp(Side::gateways), broker().tcp(Side::workers),

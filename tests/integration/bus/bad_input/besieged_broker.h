@@ -35,10 +35,11 @@ class BesiegedBroker {
   // What it takes to get in over tcp with these keys.
   RawPeer::Options with(const CurveKeyPair& keys) const;
 
-  // Keys on its list: gateway-* and worker-* and hr.
+  // Keys on its list: gateway-* and worker-* and hr; and always restless, whose rate a test uses up.
   CurveKeyPair gateway_keys = make_curve_key_pair();
   CurveKeyPair worker_keys = make_curve_key_pair();
   CurveKeyPair business_keys = make_curve_key_pair();
+  CurveKeyPair restless_keys = make_curve_key_pair();
   // Takes a key from the list, or puts it back.
   void allow(const std::vector<CurveKeyPair>& keys);
 
@@ -78,8 +79,9 @@ class BadInput : public testing::Test {
   RawPeer at(Side side) { return RawPeer(broker().files(side)); }
   // These have to grow, each by at least so much, before the test ends.
   void must_count(const std::string& counter, double least = 1);
-  // The audit: what the log has to tell of it.
-  void must_log(const std::string& event, const std::string& about = {});
+  // The audit: what the log has to tell, and of whom (a peer's name, a key); empty: of anybody.
+  void must_log(const std::string& event, const std::string& about = {},
+                const std::string& key = {});
   // A request of `gateway` for `worker`, on its way and back. Both are registered.
   static void expect_exchange(RawPeer& gateway, const Registration& asker, RawPeer& worker,
                               std::uint64_t number = 1);
@@ -87,7 +89,12 @@ class BadInput : public testing::Test {
   std::size_t memory_growth_max = 24 << 20;
 
  private:
-  bool is_logged(const std::string& event, const std::string& about);
+  struct Audit {
+    std::string event;
+    std::string about;
+    std::string key;
+  };
+  bool is_logged(const Audit& audit);
   void expect_service(const std::string& where, const std::string& gateways,
                       const std::string& workers, const RawPeer::Options& as_gateway,
                       const RawPeer::Options& as_worker);
@@ -98,7 +105,7 @@ class BadInput : public testing::Test {
     double least;
   };
   std::vector<Expected> counters_;
-  std::vector<std::pair<std::string, std::string>> events_;
+  std::vector<Audit> audits_;
   std::size_t log_from_ = 0;
   std::size_t memory_before_ = 0;
   std::optional<std::size_t> files_before_;
