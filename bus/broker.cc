@@ -98,8 +98,7 @@ void Broker::on_peer(Peer& peer, const EnvelopeHeader& header, std::string bytes
       if (deliveries_.on_credit(peer, header.id.number, header.target)) return;
       break;
     case EnvelopeKind::trace_answer:
-      if (peer.role != Role::business) return on_trace_answer(peer, header, bytes);
-      break;
+      return on_trace_answer(peer, header, bytes);
     default: break;
   }
   misplaced(peer);
@@ -156,8 +155,13 @@ void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string b
 
 // A business system has no user: what it says of one is erased. It says itself what belongs
 // together (key).
-void Broker::on_business_request(Peer& asker, const EnvelopeHeader& header,
-                                 std::string_view bytes) {
+void Broker::on_business_request(Peer& asker, const EnvelopeHeader& said, std::string_view bytes) {
+  const EnvelopeHeader header{.kind = EnvelopeKind::request,
+                              .verb = said.verb,
+                              .key = said.key,
+                              .id = said.id,
+                              .target = said.target,
+                              .trace = said.trace != 0 ? said.trace : trace_of(said.id)};
   const auto verb = verb_info(header.verb);
   if (!verb || verb->caller != Caller::business) {
     misplaced(asker);
@@ -166,14 +170,8 @@ void Broker::on_business_request(Peer& asker, const EnvelopeHeader& header,
   if (!is_within_rate(asker)) return dispatcher_.refuse(header, Errc::rate_limited);
   const std::string_view body = bytes.substr(limits::envelope_header_bytes);
   if (body.size() > verb->body_max) return dispatcher_.refuse(header, Errc::too_large);
-  const EnvelopeHeader own{.kind = EnvelopeKind::request,
-                           .verb = header.verb,
-                           .key = header.key,
-                           .id = header.id,
-                           .target = header.target,
-                           .trace = header.trace};
-  const Duration ttl = std::min<Duration>(std::chrono::milliseconds(header.ttl_ms), ttl_max);
-  dispatcher_.accept(own, encode(own, body), ttl - backlog_age_);
+  const Duration ttl = std::min<Duration>(std::chrono::milliseconds(said.ttl_ms), ttl_max);
+  dispatcher_.accept(header, encode(header, body), ttl - backlog_age_);
 }
 
 void Broker::on_drain(Peer& peer) {

@@ -87,7 +87,7 @@ class Broker {
   void on_register(const PeerKey& from, const Principal& who, const Envelope& envelope);
   void on_peer(Peer& peer, const EnvelopeHeader& header, std::string bytes);
   void on_request(Peer& asker, const EnvelopeHeader& header, std::string bytes);
-  void on_business_request(Peer& asker, const EnvelopeHeader& header, std::string_view bytes);
+  void on_business_request(Peer& asker, const EnvelopeHeader& said, std::string_view bytes);
   void on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes);
   void on_drain(Peer& peer);
   void on_question(const PeerKey& from, const Envelope& envelope, const Principal& who,

@@ -173,7 +173,7 @@ wire::AdminReply Broker::start_trace(const PeerKey& from, const RequestId& about
       encode({.kind = EnvelopeKind::trace_query, .id = {.number = open.number}},
              query.SerializeAsString());
   peers_.for_each([&](const Peer& peer) {
-    if (peer.role == Role::business) return;
+    if (!peer.answers_traces) return;
     output_.send(peer.key, question);
     open.asked.push_back(peer.registration);
   });

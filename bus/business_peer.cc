@@ -10,11 +10,13 @@
 #include "base/random.h"
 #include "bus/broker_connection.h"
 #include "bus/consumer_core.h"
+#include "bus/flight_log.h"
 #include "bus/publisher_core.h"
 #include "proto/app_name.h"
 #include "proto/bus.pb.h"
 #include "proto/delivery.h"
 #include "proto/limits.h"
+#include "proto/trace_text.h"
 
 namespace parley {
 namespace {
@@ -50,6 +52,7 @@ struct BusinessPeer::Impl : std::enable_shared_from_this<BusinessPeer::Impl> {
   BootId boot;
   PublisherCore asking;
   ConsumerCore serving;
+  FlightLog flight;
   std::map<std::string, OnRequest> apps;
   std::unordered_map<std::uint64_t, OnRequest*> by_target;
   std::unordered_map<std::uint64_t, OnAnswer> awaited;  // by number; bounded by asks_max
@@ -78,6 +81,7 @@ BusinessPeer::Impl::Impl(Loop& loop_in, BusinessPeerOptions options_in, Metrics&
       serving({.brokers = options.brokers.size(),
                .credit_messages = options.credit_messages,
                .waiting_deliveries_max = 0}),
+      flight(options.instance),
       ticks(loop, [this] { tick(); }),
       drain_timer(loop, [this] { check_drained(); }),
       asked(metrics.counter("parley_business_asked_total", "requests to Parley")),
@@ -99,6 +103,7 @@ std::string BusinessPeer::Impl::registration() const {
     body.set_delivery_messages(options.deliveries.messages);
     body.set_delivery_bytes(options.deliveries.bytes);
   }
+  body.set_answers_traces(true);
   return body.SerializeAsString();
 }
 
@@ -150,6 +155,9 @@ void BusinessPeer::Impl::on_message(std::size_t broker, const EnvelopeHeader& he
     case EnvelopeKind::drain:
       if (options.on_drain) return options.on_drain();
       return drain(drain_limit, nullptr);
+    case EnvelopeKind::trace_query:
+      links[broker]->send(flight.answer(header, body));
+      return;
     default: return;
   }
 }
@@ -157,6 +165,7 @@ void BusinessPeer::Impl::on_message(std::size_t broker, const EnvelopeHeader& he
 void BusinessPeer::Impl::on_request(std::size_t broker, const EnvelopeHeader& header,
                                     std::string_view body) {
   requests.add();
+  flight.note(FlightPoint::business_received, header);
   BusRequest request = serving.on_request(broker, header, std::string(body));
   const auto app = by_target.find(header.target);
   if (header.verb != static_cast<std::uint16_t>(Verb::app_request) || app == by_target.end())
@@ -166,6 +175,7 @@ void BusinessPeer::Impl::on_request(std::size_t broker, const EnvelopeHeader& he
                          .device = header.device,
                          .attempt = header.attempt,
                          .ttl_ms = header.ttl_ms,
+                         .trace = header.trace,
                          .body = std::exchange(request.body, {})};
   AppAnswer right([weak = weak_from_this(), request = std::move(request)](
                       const EnvelopeHeader& reply, std::string_view reply_body) {
@@ -177,6 +187,9 @@ void BusinessPeer::Impl::on_request(std::size_t broker, const EnvelopeHeader& he
 void BusinessPeer::Impl::answer(const BusRequest& request, const EnvelopeHeader& header,
                                 std::string_view body) {
   if (!serving.reply(request, header, body)) stale_answers.add();
+  EnvelopeHeader answered = request.header;
+  answered.error = header.error;
+  flight.note(FlightPoint::business_replied, answered);
   perform();
 }
 
@@ -189,9 +202,11 @@ void BusinessPeer::Impl::on_reply(const EnvelopeHeader& header, std::string_view
 void BusinessPeer::Impl::finish(const EnvelopeHeader& header, std::string_view body) {
   auto waiting = awaited.extract(header.id.number);
   if (waiting.empty()) return;
+  flight.note(FlightPoint::business_got_answer, header);
   if (header.error == 0) return waiting.mapped()(std::string(body));
   const Errc code = errc_from(header.error).value_or(Errc::internal);
-  waiting.mapped()(fail(code, "the server's answer", header.retry_after_ms));
+  waiting.mapped()(fail(code, "the server's answer to " + trace_text(header.trace),
+                        header.retry_after_ms));
 }
 
 void BusinessPeer::Impl::on_delivery(std::size_t broker, std::string_view body) {
@@ -294,15 +309,18 @@ void BusinessPeer::start() {
   impl_->ticks.every(tick_every);
 }
 
-Status BusinessPeer::ask(Verb verb, std::uint64_t key, std::string_view body, OnAnswer on_answer) {
+Result<std::uint64_t> BusinessPeer::ask(Verb verb, std::uint64_t key, std::string_view body,
+                                        OnAnswer on_answer) {
   if (impl_->serving.is_draining()) return fail(Errc::going_away, "draining");
-  PARLEY_TRY(const std::uint64_t number,
-             impl_->asking.publish({.verb = static_cast<std::uint16_t>(verb), .key = key}, body,
-                                   impl_->loop.now()));
+  const EnvelopeHeader header{.verb = static_cast<std::uint16_t>(verb),
+                              .key = key,
+                              .trace = secure_random_id()};
+  PARLEY_TRY(const std::uint64_t number, impl_->asking.publish(header, body, impl_->loop.now()));
   impl_->asked.add();
+  impl_->flight.note(FlightPoint::business_asked, header);
   impl_->awaited.emplace(number, std::move(on_answer));
   impl_->perform();
-  return {};
+  return header.trace;
 }
 
 void BusinessPeer::drain(Duration limit, std::function<void()> done) {

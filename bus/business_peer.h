@@ -9,6 +9,7 @@
 //   peer.start();
 //   loop.run();
 //
+// What it was asked and asks it remembers for operators (`parley trace`), the last 16,384 events.
 // Thread: the loop's; no handler is called from within a call of this object's. Not to be destroyed from
 // within one of its handlers. README.md, "Business systems", has the same for other languages.
 #pragma once
@@ -54,6 +55,7 @@ struct AppRequest {
   DeviceId device;  // likewise
   unsigned attempt = 1;
   std::uint32_t ttl_ms = 0;  // after it nobody waits for the answer any more
+  std::uint64_t trace = 0;   // its name in everybody's logs: trace_text()
   std::string body;
 };
 
@@ -97,8 +99,10 @@ class BusinessPeer {
   void start();
 
   // Asks a worker. `verb`: one for business systems (proto/verbs.def). Requests of one key are carried out in their
-  // order. retry_later, too_large: a bound is reached. going_away: after drain().
-  Status ask(Verb verb, std::uint64_t key, std::string_view body, OnAnswer on_answer);
+  // order. retry_later, too_large: a bound is reached. going_away: after drain(). Returns its trace, a random
+  // one, by which an operator finds out what became of it: for the caller's log.
+  Result<std::uint64_t> ask(Verb verb, std::uint64_t key, std::string_view body,
+                            OnAnswer on_answer);
 
   // Notices that workers send to this peer, as hints: event.news. One listener per notice's number.
   void listen(Notice notice, OnNotice handler);

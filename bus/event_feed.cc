@@ -81,7 +81,7 @@ void EventFeed::Impl::ask(Verb verb, const std::string& body, void (Impl::*on_re
     else (self.get()->*on_reply)(std::move(reply));
     self->perform();
   };
-  const Status asked = peer.ask(verb, peer.instance().value, body, take);
+  const auto asked = peer.ask(verb, peer.instance().value, body, take);
   if (!asked) core.on_failed(asked.error(), now());
 }
 

@@ -1,4 +1,5 @@
-// The flight recorder of a gateway's or worker's end of the bus, and its answer when a broker asks for it.
+// The flight recorder of a gateway's, worker's or business system's end of the bus, and its answer when a
+// broker asks for it.
 // Reads the clock at each event: a loop's time stands still within a turn and would show a request at its
 // worker before it left its gateway. Thread: its owner's.
 #pragma once

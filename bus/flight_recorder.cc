@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bus/rendezvous.h"
+
 namespace parley {
 
 std::string_view name_of(FlightPoint point) {
@@ -13,6 +15,11 @@ std::string_view name_of(FlightPoint point) {
 #undef PARLEY_FLIGHT_POINT
   }
   return "?";
+}
+
+std::uint64_t trace_of(const RequestId& id) {
+  const std::uint64_t life = rendezvous_weight(id.gateway.value, id.boot.value);
+  return std::max<std::uint64_t>(rendezvous_weight(life, id.number), 1);
 }
 
 bool asks_for(const wire::TraceQuery& query, std::uint64_t trace, UserId user) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "proto/bus.pb.h"
+#include "proto/envelope.h"
 
 namespace parley {
 
@@ -23,6 +24,10 @@ enum class FlightPoint : std::uint8_t {
 };
 
 std::string_view name_of(FlightPoint point);
+
+// The trace of a request whose asker has given it none: of its id alone, so that a repetition has the same,
+// at whichever broker. Not 0.
+std::uint64_t trace_of(const RequestId& id);
 
 // Whether what happened to that request, of that user, is wanted.
 bool asks_for(const wire::TraceQuery& query, std::uint64_t trace, UserId user);

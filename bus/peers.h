@@ -56,6 +56,7 @@ struct Peer {
   std::uint64_t requests = 0;  // received from it, or sent to it if it only serves
   std::optional<WorkerState> worker = {};  // if it serves
   DeliveryState deliveries = {};
+  bool answers_traces = true;
 };
 
 class Peers {

@@ -12,8 +12,8 @@ PublishId new_publish_id() {
   return id;
 }
 
-Status publish(BusinessPeer& peer, const Push& push,
-               std::function<void(Result<wire::PublishReply>)> on_reply) {
+Result<std::uint64_t> publish(BusinessPeer& peer, const Push& push,
+                              std::function<void(Result<wire::PublishReply>)> on_reply) {
   wire::PublishRequest request;
   request.set_publish_id(push.id.data(), push.id.size());
   request.set_publisher(peer.name());

@@ -28,8 +28,8 @@ struct Push {
 
 // Publishes in the peer's name; its pushes are carried out in the order of publishing. Stored: the reply means
 // committed, one receipt for each user. On a retryable error publish the same again. Errors: push.proto; at
-// once: ask()'s.
-Status publish(BusinessPeer& peer, const Push& push,
-               std::function<void(Result<wire::PublishReply>)> on_reply);
+// once: ask()'s. Returns its trace.
+Result<std::uint64_t> publish(BusinessPeer& peer, const Push& push,
+                              std::function<void(Result<wire::PublishReply>)> on_reply);
 
 }  // namespace parley

@@ -111,6 +111,7 @@ Result<Peer> read_registration(const PeerKey& from, const Principal& who, const 
   }
   read_delivery_window(wish, options, peer.deliveries);
   if (peer.role == Role::business) {
+    peer.answers_traces = wish.answers_traces();
     PARLEY_TRY(peer.worker, read_apps(wish, who, options));
   }
   return peer;

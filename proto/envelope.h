@@ -43,7 +43,7 @@ enum class EnvelopeKind : std::uint8_t {
   admin = 50,         // → broker; body: AdminRequest (bus.proto)
   admin_reply = 51,   // broker →; body: AdminReply (bus.proto); error: an Errc, or 0
   // what processes remember of recent requests (bus/flight_recorder.h)
-  trace_query = 52,  // broker → gateway or worker; body: TraceQuery (bus.proto)
+  trace_query = 52,  // broker → gateway, worker, business; body: TraceQuery (bus.proto)
   trace_answer = 53  // → broker; body: TraceAnswer (bus.proto); id.number as in the query
 };
 

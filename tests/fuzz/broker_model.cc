@@ -96,7 +96,7 @@ void BrokerModel::note_request(const Life& life, const EnvelopeHeader& header, I
                                  .key = header.key,
                                  .id = header.id,
                                  .target = header.target,
-                                 .trace = header.trace};
+                                 .trace = header.trace != 0 ? header.trace : trace_of(header.id)};
   std::string expected =
       life.role == Role::business ? encode(anonymous, body_of(given_->bytes)) : given_->bytes;
   open_.try_emplace(header.id, Open{.bytes = std::move(expected),
@@ -203,6 +203,7 @@ void BrokerModel::check_registered(const PeerEvent& event) {
     life.window_bytes = wish.delivery_bytes();
   }
   life.serves = life.services.empty() ? Serves::no : Serves::yes;
+  life.answers_traces = role != Role::business || wish.answers_traces();
   lives_.emplace(given_->from, std::move(life));
 }
 
@@ -259,16 +260,37 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
       PARLEY_ASSERT(to_giver && given_->who.roles.has(Role::admin));
       return check_status(action.bytes);
     case EnvelopeKind::admin_reply:
-      PARLEY_ASSERT(to_giver || given_->header->kind == EnvelopeKind::trace_answer);
+      if (given_->header->kind == EnvelopeKind::trace_answer)
+        return check_trace_answer(action.bytes);
+      PARLEY_ASSERT(to_giver);
       break;
+    case EnvelopeKind::trace_query: check_trace_query(action.to, envelope->header); [[fallthrough]];
     case EnvelopeKind::drain:
-    case EnvelopeKind::trace_query:
       PARLEY_ASSERT(is_registered(action.to) && given_->header->kind == EnvelopeKind::admin);
       PARLEY_ASSERT(given_->who.roles.has(Role::admin));
       break;
     case EnvelopeKind::deliver: return check_delivery(action.to, action.bytes);
     default: assertion_failed("a kind that brokers send", __FILE__, __LINE__);
   }
+}
+
+void BrokerModel::check_trace_query(const PeerKey& to, const EnvelopeHeader& header) {
+  PARLEY_ASSERT(is_registered(to) && lives_.at(to).answers_traces);
+  PARLEY_ASSERT(lives_.at(to).traces_asked.insert(header.id.number).second);
+}
+
+// Once from each that was asked, under its own name, of its own doings.
+void BrokerModel::check_trace_answer(const std::string& bytes) {
+  Life& teller = lives_.at(given_->from);
+  PARLEY_ASSERT(teller.traces_asked.erase(given_->header->id.number) == 1);
+  wire::AdminReply reply;
+  PARLEY_ASSERT(reply.ParseFromString(body_of(bytes)));
+  PARLEY_ASSERT(reply.trace().process() == teller.name);
+  const std::string_view own = teller.role == Role::gateway  ? "gateway_"
+                               : teller.role == Role::worker ? "worker_"
+                                                             : "business_";
+  for (const auto& event : reply.trace().events())
+    PARLEY_ASSERT(event.user() == 7 && event.point().starts_with(own));
 }
 
 bool BrokerModel::is_given_up(const PeerKey& peer) const {

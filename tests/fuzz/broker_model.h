@@ -95,6 +95,8 @@ class BrokerModel {
     std::uint64_t sent_bytes = 0;
     std::uint64_t dealt = 0;
     std::uint64_t dealt_bytes = 0;
+    bool answers_traces = true;
+    std::set<std::uint64_t> traces_asked = {};  // queries that it has not answered
   };
   using Lives = std::map<PeerKey, Life, ByKey>;
   struct Open {
@@ -136,6 +138,8 @@ class BrokerModel {
   void check_request(const PeerKey& to, const std::string& bytes, Instant now);
   void check_order(const Life& worker, const Open& open, const EnvelopeHeader& header) const;
   void check_reply(const PeerKey& to, const std::string& bytes);
+  void check_trace_query(const PeerKey& to, const EnvelopeHeader& header);
+  void check_trace_answer(const std::string& bytes);
   void check_status(const std::string& bytes) const;
   void check_bounds() const;
   std::vector<PeerKey> those_who(Serves serves) const;

@@ -79,7 +79,7 @@ class Script {
       case 11: return mutate();
       case 12: return raw();
       case 13: return batch();
-      case 14: return byte() % 2 == 0 ? deliver() : deal();
+      case 14: return tell_or_deliver();
       default: return rare();
     }
   }
@@ -105,6 +105,7 @@ class Script {
     if (body.role() == wire::PEER_ROLE_BUSINESS || odd % 8 == 5) offer_apps(body);
     body.set_delivery_messages(odd / 8 % 4);
     body.set_delivery_bytes(odd / 32 * 100U);
+    body.set_answers_traces(odd % 16 >= 8);
     const InstanceId instance = instance_id(odd % 8 == 4 ? someone().name : body.name());
     give(who, encode({.kind = EnvelopeKind::register_peer,
                       .id = {.gateway = instance, .boot = BootId{who.boot}}},
@@ -173,6 +174,25 @@ class Script {
     const InstanceId to = receiver % 4 == 0 ? InstanceId{} : instance_id(someone().name);
     give(who, encode({.kind = EnvelopeKind::deliver, .key = receiver, .id = {.gateway = to}},
                      input_.take(byte() % 32)));
+  }
+
+  void tell_or_deliver() {
+    const std::uint8_t what = byte();
+    if (what >= 240) return tell();
+    return what % 2 == 0 ? deliver() : deal();
+  }
+
+  // What an operator wants to know, or has not asked, or is not this one's to tell.
+  void tell() {
+    constexpr std::array points{"gateway_replied", "worker_replied", "business_replied", "\n"};
+    const Slot& who = someone();
+    const std::uint64_t number = byte() % 4;
+    wire::TraceAnswer answer;
+    answer.set_process("broker-1");
+    answer.add_events()->set_user(7);
+    answer.mutable_events(0)->set_point(points[byte() % points.size()]);
+    give(who, encode({.kind = EnvelopeKind::trace_answer, .id = {.number = number}},
+                     answer.SerializeAsString()));
   }
 
   // It has dealt with all deliveries that it was sent, or claims something else.

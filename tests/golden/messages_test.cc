@@ -344,6 +344,7 @@ void add_bus(Samples& s) {
     m.add_apps("app.payroll");
     m.set_delivery_messages(4096);
     m.set_delivery_bytes(16 << 20);
+    m.set_answers_traces(true);
   });
   add<wire::Registered>(s, [](auto& m) {
     m.set_broker("broker-1");

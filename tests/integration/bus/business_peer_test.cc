@@ -1,8 +1,12 @@
 // A business system over real sockets: it serves clients, asks workers, follows events; brokers and peers die.
 #include "bus/business_peer.h"
 
+#include <gmock/gmock.h>
+
+#include <future>
 #include <set>
 
+#include "bus/admin_client.h"
 #include "bus/event_feed.h"
 #include "bus/push.h"
 #include "proto/app_name.h"
@@ -17,12 +21,14 @@ constexpr const char* payroll = "app.payroll";
 // A gateway whose clients ask apps.
 struct Clients : Asker {
   using Asker::Asker;
-  std::uint64_t ask_app(UserId user, std::string_view body, const char* app = payroll) {
+  std::uint64_t ask_app(UserId user, std::string_view body, const char* app = payroll,
+                        std::uint64_t trace = 0) {
     const auto number = publisher.publish({.verb = static_cast<std::uint16_t>(Verb::app_request),
                                            .key = user.value,
                                            .user = user,
                                            .device = DeviceId{3},
-                                           .target = app_target(app)},
+                                           .target = app_target(app),
+                                           .trace = trace},
                                           body);
     EXPECT_TRUE(number.has_value());
     return number.value_or(0);
@@ -62,6 +68,24 @@ struct Payroll {
   std::unique_ptr<BusinessPeer> peer;
 };
 
+// What that process tells an operator of a trace.
+std::vector<std::string> told_by(Rig& rig, const std::string& process, std::uint64_t trace) {
+  wire::TraceQuery query;
+  query.set_trace(trace);
+  auto asked = std::async(std::launch::async, [&, broker = rig.gateway_endpoint("b1")] {
+    return ask_trace({{broker}}, query, 5s);
+  });
+  run_until(rig.loop, 10s, [&] { return asked.wait_for(0s) == std::future_status::ready; });
+  const auto replies = asked.get();
+  std::vector<std::string> points;
+  if (!replies[0]) return points;
+  EXPECT_EQ(replies[0]->missing, 0U);
+  for (const wire::TraceAnswer& answer : replies[0]->answers)
+    for (const auto& event : answer.events())
+      if (answer.process() == process) points.push_back(event.point());
+  return points;
+}
+
 TEST(BusinessPeerServes, AClientsRequestAndItsAnswerReturns) {
   Rig rig;
   const auto broker = rig.start_broker("b1");
@@ -77,6 +101,20 @@ TEST(BusinessPeerServes, AClientsRequestAndItsAnswerReturns) {
   EXPECT_EQ(app.seen[0].device, DeviceId{3});
   EXPECT_EQ(app.seen[0].attempt, 1U);
   EXPECT_EQ(app.seen[0].id.gateway, instance_id("gateway-1"));
+}
+
+TEST(BusinessPeerServes, HasTheTraceOfWhatItIsAskedAndTellsItsPart) {
+  Rig rig;
+  const auto broker = rig.start_broker("b1");
+  Payroll app(rig, "payroll-1", gateways_of(rig, {"b1"}));
+  Clients clients(rig.loop, rig.metrics, "gateway-1", gateways_of(rig, {"b1"}));
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return app.peer->healthy(); }));
+  const std::uint64_t number = clients.ask_app(UserId{7}, "wages?", payroll, 0xABC);
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return clients.answers.contains(number); }));
+  ASSERT_EQ(app.seen.size(), 1U);
+  EXPECT_EQ(app.seen[0].trace, 0xABCU);
+  EXPECT_THAT(told_by(rig, "payroll-1", {0xABC}),
+              testing::ElementsAre("business_received", "business_replied"));
 }
 
 TEST(BusinessPeerServes, WhatNobodyOffersIsSaidAtOnce) {
@@ -232,6 +270,28 @@ TEST(BusinessPeerAsks, APushReachesItsWorkerInThePeersName) {
   EXPECT_EQ(worker.pushes[0].publisher(), "payroll-1");
   EXPECT_EQ(worker.pushes[0].publish_id(), std::string(push.id.begin(), push.id.end()));
   EXPECT_EQ(worker.pushes[0].body(), "pay day");
+}
+
+TEST(BusinessPeerAsks, WhatItAsksHasATraceThatFindsIt) {
+  Rig rig;
+  const auto broker = rig.start_broker("b1");
+  OutboxWorker worker(rig.loop, workers_of(rig, {"b1"}));
+  BusinessPeer peer(rig.loop, called("payroll-1", gateways_of(rig, {"b1"})), rig.metrics);
+  peer.start();
+  std::size_t answered = 0;
+  const auto push = [&] {
+    return publish(peer, {.users = {UserId{5}}, .body = "x"}, [&](const auto&) { ++answered; });
+  };
+  const auto first = push();
+  const auto second = push();
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(*first, 0U);
+  EXPECT_NE(*first, *second);
+  ASSERT_TRUE(run_until(rig.loop, 5s, [&] { return answered == 2; }));
+  EXPECT_THAT(told_by(rig, "payroll-1", *first),
+              testing::ElementsAre("business_asked", "business_got_answer"));
+  EXPECT_THAT(told_by(rig, "b1", *first),
+              testing::ElementsAre("broker_accepted", "broker_sent", "broker_replied"));
 }
 
 TEST(BusinessPeerAsks, WhatABrokerTookWithItIsAskedAtTheNextInOrder) {

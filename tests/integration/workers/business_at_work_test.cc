@@ -72,7 +72,7 @@ struct BusinessAtWork : testing::Test {
   }
   Result<wire::PublishReply> publish(const Push& push) {
     std::optional<Result<wire::PublishReply>> answer;
-    const Status asked = parley::publish(
+    const auto asked = parley::publish(
         *peer, push, [&](Result<wire::PublishReply> reply) { answer = std::move(reply); });
     EXPECT_TRUE(asked);
     EXPECT_TRUE(turn_until(15s, [&] { return answer.has_value(); }));

@@ -310,6 +310,29 @@ TEST(AdminTrace, AnAnswerToSomethingElseIsMisplaced) {
   EXPECT_THAT(bus.heard(), ElementsAre("g")) << "a newer gateway knows more points";
 }
 
+TEST(AdminTrace, ReachesBusinessSystemsThatAnswerAndNoOthers) {
+  AdminBus bus;
+  bus.register_business("payroll-1", {.answers_traces = true});
+  bus.register_business("older", {.apps = {"app.old"}});
+  wire::AdminRequest request;
+  request.mutable_trace()->set_trace(0xABC);
+  EXPECT_EQ(bus.ask_operator(request).body.asked(), 3U) << "g, w and payroll-1";
+  const PeerKey older = BusinessBus::business_key("older");
+  EXPECT_THAT(bus.take(older, EnvelopeKind::trace_query), IsEmpty());
+  const PeerKey payroll = BusinessBus::business_key("payroll-1");
+  const auto asked = bus.take(payroll, EnvelopeKind::trace_query);
+  ASSERT_EQ(asked.size(), 1U);
+  const EnvelopeHeader answer{.kind = EnvelopeKind::trace_answer, .id = asked[0].header.id};
+  bus.give(older, answer, {});
+  EXPECT_EQ(bus.counters().misplaced, 1U) << "nobody has asked it";
+  bus.give(payroll, answer,
+           TraceBus::answer({TraceBus::event("business_asked")}).SerializeAsString());
+  const auto heard = bus.replies_to_operator();
+  ASSERT_EQ(heard.size(), 1U);
+  EXPECT_EQ(heard[0].body.trace().process(), "payroll-1");
+  EXPECT_THAT(points(heard[0].body.trace()), ElementsAre("business_asked"));
+}
+
 TEST(AdminTrace, AnAnswerThatNobodyWaitsForAnyMoreIsDroppedAndCountedApart) {
   TraceBus bus;
   bus.pass(3s, {bus.gateway, bus.worker});

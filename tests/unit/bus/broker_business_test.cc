@@ -198,6 +198,38 @@ TEST(BusinessRequest, IsAskedWithoutAUser) {
   EXPECT_EQ(bus.replies("payroll").size(), 1U);
 }
 
+TEST(BusinessRequest, WithoutATraceGetsOneThatARepetitionHasToo) {
+  const auto trace_of_request = [](std::uint64_t number) {
+    BusinessBus bus;
+    bus.register_business("payroll", {});
+    bus.give(payroll,
+             {.verb = push_publish, .id = BusinessBus::id(number, "payroll"), .ttl_ms = 1'000}, {});
+    const auto asked = bus.take(BusinessBus::worker_key("w"), EnvelopeKind::request);
+    return asked.at(0).header.trace;
+  };
+  EXPECT_NE(trace_of_request(1), 0U);
+  EXPECT_EQ(trace_of_request(1), trace_of_request(1)) << "at two brokers";
+  EXPECT_NE(trace_of_request(1), trace_of_request(2));
+}
+
+TEST(BusinessRequest, ThatIsRefusedIsNobodysInATrace) {
+  BusinessBus bus;
+  bus.register_business("payroll", {});
+  const auto send = static_cast<std::uint16_t>(Verb::c2c_send);
+  bus.give(payroll,
+           {.verb = send, .id = BusinessBus::id(1, "payroll"), .user = UserId{7}, .ttl_ms = 1'000},
+           {});
+  EXPECT_EQ(bus.replies("payroll").at(0).header.error,
+            static_cast<std::uint16_t>(Errc::unsupported));
+  wire::AdminRequest request;
+  request.mutable_trace()->set_user(7);
+  const PeerKey admin{Side::gateways, "operator"};
+  bus.give(admin, {.kind = EnvelopeKind::admin}, request.SerializeAsString());
+  wire::AdminReply reply;
+  ASSERT_TRUE(reply.ParseFromString(bus.take(admin, EnvelopeKind::admin_reply).at(0).body));
+  EXPECT_EQ(reply.trace().events_size(), 0) << "what it says of a user counts for nothing";
+}
+
 TEST(BusinessRequest, OfAVerbThatIsNotForBusinessSystemsIsRefused) {
   BusinessBus bus;
   bus.register_business("payroll", {});

@@ -17,6 +17,7 @@ struct BusinessWish {
   std::vector<std::string> apps = {};
   PeerCredit credit = {};
   DeliveryWindow deliveries = {};
+  bool answers_traces = false;
 };
 
 class BusinessBus : public BrokerHarness {
@@ -38,6 +39,7 @@ class BusinessBus : public BrokerHarness {
     body.set_credit_bytes(wish.credit.bytes);
     body.set_delivery_messages(wish.deliveries.messages);
     body.set_delivery_bytes(wish.deliveries.bytes);
+    body.set_answers_traces(wish.answers_traces);
     return body;
   }
   void register_business(const std::string& name, const BusinessWish& wish,
