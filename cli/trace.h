@@ -1,5 +1,5 @@
-// `parley trace ID` and `parley trace --user NAME|ID`: what gateways, brokers and workers remember of a
-// request, or of a user's latest. They remember the last 16,384 events each, so ask soon.
+// `parley trace ID` and `parley trace --user NAME|ID`: what gateways, brokers, workers and business systems
+// remember of a request, or of a user's latest. They remember some thousand events each, so ask soon.
 #pragma once
 
 #include <cstddef>

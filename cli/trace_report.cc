@@ -52,17 +52,22 @@ struct Step {
 const std::vector<Step>& way_of_a_request() {
   static const std::vector<Step> way{
       {"gateway_published", {}},
-      {"broker_accepted", {"gateway_published"}},
-      {"broker_refused", {"gateway_published"}},
+      {"business_asked", {}},
+      {"broker_accepted", {"gateway_published", "business_asked"}},
+      {"broker_refused", {"gateway_published", "business_asked"}},
       {"broker_sent", {"broker_accepted"}},
       {"worker_received", {"broker_sent"}, Step::Attempt::same},
       {"worker_replied", {"worker_received"}, Step::Attempt::same},
+      {"business_received", {"broker_sent"}, Step::Attempt::same},
+      {"business_replied", {"business_received"}, Step::Attempt::same},
       {"broker_taken_back", {"broker_sent"}},
       {"broker_parked", {"broker_sent"}},
       {"broker_expired", {"broker_accepted"}},
-      {"broker_replied", {"worker_replied"}},
-      {"broker_late_reply", {"worker_replied"}},
+      {"broker_replied", {"worker_replied", "business_replied"}},
+      {"broker_late_reply", {"worker_replied", "business_replied"}},
       {"gateway_replied",
+       {"broker_replied", "broker_refused", "broker_parked", "broker_expired"}},
+      {"business_got_answer",
        {"broker_replied", "broker_refused", "broker_parked", "broker_expired"}},
   };
   return way;
@@ -115,6 +120,8 @@ const TraceLine* last_of(const std::vector<TraceLine>& lines,
 const TraceLine* answer_of(const std::vector<TraceLine>& lines) {
   if (last_of(lines, {"gateway_published", "gateway_replied"}) != nullptr)
     return last_of(lines, {"gateway_replied"});
+  if (last_of(lines, {"business_asked", "business_got_answer"}) != nullptr)
+    return last_of(lines, {"business_got_answer"});
   return last_of(lines, {"broker_replied", "broker_refused", "broker_expired"});
 }
 
@@ -168,13 +175,15 @@ TraceSummary summary_of(const std::vector<TraceLine>& lines) {
 
 std::string trace_story(const std::vector<TraceLine>& lines) {
   std::string out = headline(summary_of(lines)) + "\n";
+  std::size_t widest = 12;
+  for (const TraceLine& line : lines) widest = std::max(widest, line.process.size());
   std::int64_t before_us = lines.front().event.at_us();
   for (const auto& [process, event] : lines) {
     const std::string step = &event == &lines.front().event
                                  ? std::string()
                                  : "+" + ms_text(event.at_us() - before_us);
-    out += fmt::format("  {}{:>16}  {:<14}{}{}\n", clock_us_text(event.at_us()), step, process,
-                       text_of(event.point()), remark(event));
+    out += fmt::format("  {}{:>16}  {:<{}}  {}{}\n", clock_us_text(event.at_us()), step, process,
+                       widest, text_of(event.point()), remark(event));
     before_us = event.at_us();
   }
   return out;

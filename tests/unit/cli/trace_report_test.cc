@@ -110,6 +110,27 @@ TEST(Trace, KeepsAttemptsApart) {
                           "broker_replied", "gateway_replied"));
 }
 
+TEST(Trace, OfABusinessSystemsRequestIsToldInTheOrderOfCauses) {
+  const std::vector<wire::TraceAnswer> pushed{
+      answer("broker-1", {{"broker_accepted", -900}, {"broker_sent", -890, 1},
+                          {"broker_replied", 2'000, 1}}),
+      answer("worker-1", {{"worker_received", 300, 1}, {"worker_replied", 1'900, 1}}),
+      answer("payroll-1", {{"business_asked", 0}, {"business_got_answer", 1'800}})};
+  EXPECT_THAT(points(merged(pushed)),
+              ElementsAre("business_asked", "broker_accepted", "broker_sent", "worker_received",
+                          "worker_replied", "broker_replied", "business_got_answer"));
+  EXPECT_EQ(summary_of(merged(pushed)).outcome, "answered");
+}
+
+TEST(Trace, OfAnAppsRequestIsToldInTheOrderOfCauses) {
+  auto answers = usual();
+  answers[1] = answer("payroll-1", {{"business_received", -50, 1}, {"business_replied", 2'900, 1}});
+  EXPECT_THAT(points(merged(answers)),
+              ElementsAre("gateway_published", "broker_accepted", "broker_sent",
+                          "business_received", "business_replied", "broker_replied",
+                          "gateway_replied"));
+}
+
 TEST(TraceSummary, SaysHowItEnded) {
   const TraceSummary good = summary_of(merged(usual()));
   EXPECT_EQ(good.outcome, "answered");
@@ -140,7 +161,15 @@ TEST(TraceSummary, TakesTheBrokersWordWhereWhoAskedDoesNotTell) {
   EXPECT_EQ(outcome("broker_sent", {}), "no answer is known");
 }
 
-TEST(TraceSummary, TakesTheGatewaysWordBeforeTheBrokers) {
+TEST(TraceSummary, TakesTheWordOfWhoAskedBeforeTheBrokers) {
+  const auto refused = answer("payroll-1", {{"business_asked", 0},
+                                            {"business_got_answer", 9'000, 0, Errc::retry_later}});
+  const auto passed_on = answer("broker-1", {{"broker_replied", 9'500, 1}});
+  EXPECT_EQ(summary_of(merged({passed_on, refused})).outcome, "answered with retry_later");
+  auto lied = usual();
+  lied.push_back(answer("payroll-1", {{"business_got_answer", 9'000, 0, Errc::internal}}));
+  EXPECT_EQ(summary_of(merged(lied)).outcome, "answered") << "it was the gateway that asked";
+
   auto answers = usual();
   answers[2].mutable_events()->RemoveLast();
   EXPECT_EQ(summary_of(merged(answers)).outcome, "no answer is known");
@@ -153,6 +182,14 @@ TEST(TraceStory, TellsWhoDidWhatAndHowLongItTook) {
   EXPECT_THAT(story, HasSubstr("+0.200 ms  broker-1      a broker took it over\n"));
   EXPECT_THAT(story, HasSubstr("+0.090 ms  worker-1      a worker received it, attempt 1\n"));
   EXPECT_THAT(story, HasSubstr("+2.100 ms  worker-1      a worker answered it, attempt 1\n"));
+}
+
+TEST(TraceStory, KeepsItsColumnsWithLongNames) {
+  const std::string name(64, 'n');
+  const std::string story = trace_story(merged(
+      {answer(name, {{"business_asked", 0}}), answer("broker-1", {{"broker_accepted", 200}})}));
+  EXPECT_THAT(story, HasSubstr(name + "  a business system asked it\n"));
+  EXPECT_THAT(story, HasSubstr("broker-1" + std::string(58, ' ') + "a broker took it over\n"));
 }
 
 TEST(TraceStory, ShowsErrorsAndWhatItDoesNotKnow) {
