@@ -14,7 +14,7 @@ const { Dealer } = require('zeromq');
 
 const Kind = {
   REGISTER: 1, DRAIN: 2, BYE: 3, REGISTERED: 8, NOT_REGISTERED: 9, PING: 16, PONG: 17, CREDIT: 18,
-  REQUEST: 32, REPLY: 33, DELIVER: 34, BATCH: 40,
+  REQUEST: 32, REPLY: 33, DELIVER: 34, BATCH: 40, TRACE_QUERY: 52, TRACE_ANSWER: 53,
 };
 const Verb = { PUSH_PUBLISH: 0x0601, APP_REQUEST: 0x0801, EVENT_SUBSCRIBE: 0x0901, EVENT_PULL: 0x0902 };
 const NEWS = 0x0981;
@@ -72,6 +72,8 @@ function nameHash(name) {
 }
 
 const randomId = () => crypto.randomBytes(8).readBigUInt64LE() || 1n;
+// A trace as all logs write it, and `parley trace` reads it.
+const traceText = (trace) => trace.toString(16).padStart(16, '0');
 
 // -- protobuf, as much of it as is needed -------------------------------------------------------------------------
 
@@ -82,6 +84,11 @@ function varint(value) {
   return Buffer.from([...bytes, Number(rest)]);
 }
 
+// A number that is encoded in 8 bytes instead of as a varint.
+class Fixed64 {
+  constructor(value) { this.value = value; }
+}
+
 // A message from [number, value] pairs; 0, '' and empty buffers are left out, an array is a repeated field.
 function encode(...fields) {
   const out = [];
@@ -90,6 +97,10 @@ function encode(...fields) {
       if (typeof item === 'string' || Buffer.isBuffer(item)) {
         const bytes = Buffer.from(item);
         out.push(varint(number << 3 | 2), varint(bytes.length), bytes);
+      } else if (item instanceof Fixed64) {
+        const bytes = Buffer.alloc(8);
+        bytes.writeBigUInt64LE(item.value);
+        out.push(varint(number << 3 | 1), bytes);
       } else {
         out.push(varint(number << 3), varint(item));
       }
@@ -126,6 +137,34 @@ function decode(data) {
 
 const first = (fields, number, otherwise = 0n) => (fields.get(number) ?? [otherwise]).at(-1);
 const none = Buffer.alloc(0);
+
+// -- for operators: what became of a request ----------------------------------------------------------------------
+
+// What happened to the latest requests here, for `parley trace`.
+class FlightLog {
+  static EVENTS_MAX = 4096;
+  static ANSWER_MAX = 200;
+  #events = []; // a ring
+  #noted = 0;
+
+  note(point, { trace, verb, error = 0, attempt = 0, user = 0n }) {
+    if (!trace) return;
+    const us = Math.round((performance.timeOrigin + performance.now()) * 1000);
+    this.#events[this.#noted++ % FlightLog.EVENTS_MAX] = { trace, us, point, verb, error, attempt, user };
+  }
+
+  // The TraceAnswer to a TraceQuery; to what is none, an empty one.
+  answer(body) {
+    let query = new Map();
+    try { query = decode(body); } catch { /* asks for nothing */ }
+    const [trace, user] = [first(query, 1), first(query, 2)];
+    const start = this.#noted % this.#events.length || 0;
+    const byAge = [...this.#events.slice(start), ...this.#events.slice(0, start)];
+    const wanted = byAge.filter((event) => (trace ? event.trace === trace : user && event.user === user));
+    return encode([2, wanted.slice(-FlightLog.ANSWER_MAX).map((event) => encode([1, new Fixed64(event.trace)],
+      [2, event.us], [3, event.point], [4, event.verb], [5, event.error], [6, event.attempt], [7, event.user]))]);
+  }
+}
 
 // -- one broker ---------------------------------------------------------------------------------------------------
 
@@ -285,8 +324,8 @@ const ANSWER_WITHIN = 10_000, ASK_AGAIN = 4_000, ASKS_MAX = 10_000;
 
 // The server's answer to an ask, or an app's to its client: a number of base/error.def.
 class Refused extends Error {
-  constructor(code, retryAfterMs = 0) {
-    super(`error ${code}`);
+  constructor(code, retryAfterMs = 0, trace = 0n) {
+    super(`error ${code}${trace ? `, trace ${traceText(trace)}` : ''}`);
     Object.assign(this, { code, retryAfterMs });
   }
 }
@@ -298,12 +337,13 @@ class Bus {
     this.apps = new Map();
     this.asks = new Map(); // by number, that is by age
     this.number = 0n;
+    this.flight = new FlightLog();
     this.links = [];
     this.onDrain = () => this.close(); // an operator wants us to leave
   }
 
   // Before start(). handler(request) → the answer, a Buffer, now or as a promise; Refused becomes its error. A
-  // request may come more than once, then with the same `id`.
+  // request may come more than once, then with the same `id`. Its `trace` is its name in everybody's logs: traceText().
   serve(app, handler) { this.apps.set(nameHash(app), { app, handler }); }
 
   // Before start(). handler(event), awaited, in the order of the events, each at least once: one that throws is given
@@ -316,22 +356,24 @@ class Bus {
   }
 
   // Asks a worker: a promise of the answer's bytes, or Refused. Asks of one key are carried out in their order. One
-  // that ends with RETRY_LATER may have been carried out or not.
-  ask(verb, key, body) {
+  // that ends with RETRY_LATER may have been carried out or not. `trace`: for an operator, see traceText().
+  ask(verb, key, body, trace = randomId()) {
     if (this.asks.size >= ASKS_MAX) return Promise.reject(new Refused(Code.RETRY_LATER));
     if (HEADER + body.length > ENVELOPE_MAX) return Promise.reject(new Refused(Code.TOO_LARGE));
     return new Promise((resolve, reject) => {
       const number = ++this.number;
-      this.asks.set(number, { number, verb, key, body, resolve, reject, link: null, deadline: now() + ANSWER_WITHIN });
+      const deadline = now() + ANSWER_WITHIN;
+      this.asks.set(number, { number, verb, key, body, trace, resolve, reject, link: null, deadline });
+      this.flight.note('business_asked', { trace, verb });
       this.place();
     });
   }
 
   // Says something to users; a promise of receipts, user by user. With the same publishId it may be repeated.
-  async push(body, { users = [], everyone = false, stored = true, publishId = crypto.randomBytes(16) }) {
+  async push(body, { users = [], everyone = false, stored = true, publishId = crypto.randomBytes(16), trace }) {
     const request = encode([1, publishId], [2, this.name], [3, stored ? Keep.STORED : Keep.ONLINE_ONLY], [4, users],
       [5, everyone ? 1 : 0], [6, Buffer.from(body)]);
-    const reply = decode(await this.ask(Verb.PUSH_PUBLISH, this.instance, request));
+    const reply = decode(await this.ask(Verb.PUSH_PUBLISH, this.instance, request, trace));
     return (reply.get(1) ?? []).map(decode).map((receipt) => ({
       user: first(receipt, 1), fate: Number(first(receipt, 2)), conversation: first(receipt, 3),
       number: first(receipt, 4),
@@ -359,7 +401,7 @@ class Bus {
   registration() {
     const apps = [...this.apps.values()].map(({ app }) => app);
     return encode([1, ROLE_BUSINESS], [2, this.name], [4, apps.length && 256], [5, apps.length && 8 << 20], [6, apps],
-      [7, this.feed ? 256 : 0], [8, this.feed ? 1 << 20 : 0]);
+      [7, this.feed ? 256 : 0], [8, this.feed ? 1 << 20 : 0], [9, 1]);
   }
 
   onUp() {
@@ -387,6 +429,8 @@ class Bus {
       link.dealt += 1;
       link.dealtBytes += size;
       if ([...notices(body)].includes(NEWS)) this.feed?.hurry();
+    } else if (header.kind === Kind.TRACE_QUERY) {
+      link.send(envelope(Kind.TRACE_ANSWER, { number: header.number }, this.flight.answer(body)));
     } else if (header.kind === Kind.DRAIN) {
       this.onDrain();
     }
@@ -423,17 +467,18 @@ class Bus {
 
   send(ask) {
     ask.sent = now();
-    const { verb, key, number } = ask;
+    const { verb, key, number, trace } = ask;
     const id = { gateway: this.instance, boot: this.boot, number };
     const ttlMs = Math.max(1, Math.floor(ask.deadline - ask.sent));
-    ask.link.send(envelope(Kind.REQUEST, { verb, key, ...id, ttlMs }, ask.body));
+    ask.link.send(envelope(Kind.REQUEST, { verb, key, ...id, trace, ttlMs }, ask.body));
   }
 
   finish(number, body, error, hint) {
     const ask = this.asks.get(number);
     if (!ask) return; // it was asked again, and both were answered
     this.asks.delete(number);
-    if (error) ask.reject(new Refused(error, hint));
+    this.flight.note('business_got_answer', { ...ask, error });
+    if (error) ask.reject(new Refused(error, hint, ask.trace));
     else ask.resolve(body);
     this.place();
   }
@@ -441,6 +486,7 @@ class Bus {
   async serveOne(link, header, body) {
     const { socket } = link;
     link.unanswered += 1;
+    this.flight.note('business_received', header);
     const answer = { verb: header.verb, gateway: header.gateway, boot: header.boot, number: header.number,
       trace: header.trace };
     let result = none;
@@ -448,12 +494,14 @@ class Bus {
       const app = this.apps.get(header.target);
       if (header.verb !== Verb.APP_REQUEST || !app) throw new Refused(Code.NO_SERVICE);
       const id = `${header.gateway}/${header.boot}/${header.number}`;
-      result = await app.handler({ id, user: header.user, device: header.device, attempt: header.attempt, body });
+      const { user, device, attempt, trace } = header;
+      result = await app.handler({ id, user, device, attempt, trace, body });
     } catch (error) { // a defect of the handler's costs its client an error, not everybody the service
       if (!(error instanceof Refused)) console.error('the handler failed:', error);
       answer.error = error instanceof Refused ? error.code : Code.INTERNAL;
       answer.retryAfterMs = error.retryAfterMs ?? 0;
     }
+    this.flight.note('business_replied', { ...header, error: answer.error });
     if (link.socket !== socket || !link.isRegistered()) return; // that broker has given the request to another
     link.unanswered -= 1;
     link.send(envelope(Kind.REPLY, answer, Buffer.from(result)));
@@ -545,4 +593,7 @@ function loadKeys(path) {
   return { public: publicKey, secret: secretKey };
 }
 
-module.exports = { Bus, Refused, Code, FATES, EventKind, loadKeys, envelope, openEnvelopes, encode, decode, nameHash };
+module.exports = {
+  Bus, Refused, Code, FATES, EventKind, FlightLog, loadKeys, randomId, traceText, envelope, openEnvelopes, encode,
+  decode, nameHash,
+};

@@ -3,12 +3,21 @@
 //   node payroll.js serve  --name payroll-1 --keys FILE --broker 'tcp://HOST:PORT KEY' [--broker …]
 //   node payroll.js follow (the same): prints 'event CURSOR CONVERSATION SEQ SENDER TEXT' for each message
 //   node payroll.js push   (the same) --user ID [--user …] [--online] TEXT
+//
+// What it serves and pushes it names as `parley trace` does.
 'use strict';
 
 const { parseArgs } = require('node:util');
-const { Bus, EventKind, FATES, Refused, Code, loadKeys } = require('./parley_bus.js');
+const { Bus, EventKind, FATES, Refused, Code, loadKeys, randomId, traceText } = require('./parley_bus.js');
 
-function wages(request) {
+async function wages(bus, request) {
+  console.error(`asked by ${request.user}, trace ${traceText(request.trace)}`);
+  if (request.body.equals(Buffer.from('slip'))) {
+    const trace = randomId();
+    console.error(`writes to ${request.user}, trace ${traceText(trace)}`);
+    await bus.push('your wage slip', { users: [request.user], trace });
+    return Buffer.from('on its way');
+  }
   if (request.body.equals(Buffer.from('bonus'))) throw new Refused(Code.NOT_FOUND);
   return Buffer.from(`${request.user}: ${request.body}`);
 }
@@ -27,12 +36,14 @@ async function main() {
   });
   const bus = new Bus(options.name, options.broker, options.keys && loadKeys(options.keys));
   process.on('SIGTERM', () => bus.close());
-  if (what === 'serve') bus.serve('app.payroll', wages);
+  if (what === 'serve') bus.serve('app.payroll', (request) => wages(bus, request));
   if (what === 'follow') bus.subscribe([EventKind.MESSAGE], record);
   bus.start();
   if (what !== 'push') return;
+  const trace = randomId();
+  console.log(`trace ${traceText(trace)}`);
   try {
-    const receipts = await bus.push(text, { users: options.user.map(BigInt), stored: !options.online });
+    const receipts = await bus.push(text, { users: options.user.map(BigInt), stored: !options.online, trace });
     for (const { user, fate, number } of receipts) console.log(`receipt ${user} ${FATES[fate]} ${number}`);
   } catch (error) {
     console.error(`not published: ${error.message}`);

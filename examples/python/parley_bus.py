@@ -21,6 +21,7 @@ log = logging.getLogger("parley_bus")
 
 REGISTER, DRAIN, BYE, REGISTERED, NOT_REGISTERED = 1, 2, 3, 8, 9
 PING, PONG, CREDIT, REQUEST, REPLY, DELIVER, BATCH = 16, 17, 18, 32, 33, 34, 40
+TRACE_QUERY, TRACE_ANSWER = 52, 53
 APP_REQUEST = 0x0801
 ROLE_BUSINESS = 3
 RETRY_LATER, GOING_AWAY, NO_SERVICE, TOO_LARGE, INTERNAL = 1, 4, 5, 17, 23
@@ -58,6 +59,11 @@ def name_hash(name):
     for byte in name.encode():
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
     return value or 1
+
+
+def trace_text(trace):
+    """As all logs write it, and `parley trace` reads it."""
+    return f"{trace:016x}"
 
 
 def random_id():
@@ -123,6 +129,32 @@ def decode(data):
 
 def first(fields, number, default=0):
     return fields[number][-1] if number in fields else default
+
+
+# -- for operators: what became of a request ------------------------------------------------------------------------
+
+class FlightLog:
+    """What happened to the latest requests here, for `parley trace`."""
+
+    EVENTS_MAX, ANSWER_MAX = 4096, 200
+
+    def __init__(self):
+        self.events = collections.deque(maxlen=self.EVENTS_MAX)
+
+    def note(self, point, trace, verb, error=0, attempt=0, user=0):
+        if trace:
+            self.events.append((trace, time.time_ns() // 1000, point, verb, error, attempt, user))
+
+    def answer(self, body):
+        """The TraceAnswer to a TraceQuery; to what is none, an empty one."""
+        try:
+            query = decode(body)
+        except ValueError:
+            query = {}
+        trace, user = first(query, 1), first(query, 2)
+        wanted = [event for event in self.events if (event[0] == trace if trace else user and event[6] == user)]
+        return encode((2, [encode((1, Fixed64(event[0])), *enumerate(event[1:], 2))
+                           for event in wanted[-self.ANSWER_MAX:]]))
 
 
 # -- one broker -------------------------------------------------------------------------------------------------------
@@ -253,17 +285,17 @@ class Link:
 class Refused(Exception):
     """The server's answer to an ask, or an app's to its client: a number of base/error.def."""
 
-    def __init__(self, code, retry_after_ms=0):
-        super().__init__(f"error {code}")
+    def __init__(self, code, retry_after_ms=0, trace=0):
+        super().__init__(f"error {code}" + (f", trace {trace_text(trace)}" if trace else ""))
         self.code, self.retry_after_ms = code, retry_after_ms
 
 
 class Ask:
-    """Something that was asked: `done`, then result()."""
+    """Something that was asked: `done`, then result(). `trace`: for an operator, see trace_text()."""
 
     def __init__(self, number, verb, key, body, on_done):
         self.number, self.verb, self.key, self.body, self.on_done = number, verb, key, body, on_done
-        self.link, self.sent = None, 0.0
+        self.link, self.sent, self.trace = None, 0.0, random_id()
         self.deadline = time.monotonic() + ANSWER_WITHIN
         self.done, self.error, self.answer = False, None, b""
 
@@ -274,11 +306,13 @@ class Ask:
 
 
 class Request:
-    """What a client asked of an app. It may come more than once, then with the same `id`."""
+    """What a client asked of an app. It may come more than once, then with the same `id`. `trace`: its name in
+    everybody's logs, see trace_text()."""
 
     def __init__(self, link, header, body):
         self.id = (header.gateway, header.boot, header.number)
         self.user, self.device, self.attempt, self.body = header.user, header.device, header.attempt, body
+        self.trace = header.trace
         self._link, self._epoch, self._header = link, link.epoch, header
 
     def reply(self, body):
@@ -289,6 +323,7 @@ class Request:
 
     def _answer(self, body, error, hint):
         link, h = self._link, self._header
+        link.bus.flight.note("business_replied", h.trace, h.verb, error, h.attempt, h.user)
         if link.epoch != self._epoch or link.state not in ("up", "leaving"):
             return  # that broker has given the request to another
         link.unanswered -= 1
@@ -307,7 +342,7 @@ class Bus:
         self.name, self.keys = name, keys
         self.instance, self.boot = name_hash(name), random_id()
         self.context = zmq.Context()
-        self.apps, self.feed = {}, None
+        self.apps, self.feed, self.flight = {}, None, FlightLog()
         self._brokers, self.links = brokers, []
         self._asks, self._number = {}, 0  # by number, that is by age
         self._stopping = False
@@ -330,6 +365,7 @@ class Bus:
             raise Refused(RETRY_LATER if len(self._asks) >= ASKS_MAX else TOO_LARGE)
         self._number += 1
         ask = self._asks[self._number] = Ask(self._number, verb, key, body, on_done)
+        self.flight.note("business_asked", ask.trace, verb)
         self._place()
         return ask
 
@@ -377,7 +413,7 @@ class Bus:
     def registration(self):
         apps = [app for app, _ in self.apps.values()]
         return encode((1, ROLE_BUSINESS), (2, self.name), (4, 256 if apps else 0), (5, 8 << 20 if apps else 0),
-                      (6, apps), (7, 256 if self.feed else 0), (8, 1 << 20 if self.feed else 0))
+                      (6, apps), (7, 256 if self.feed else 0), (8, 1 << 20 if self.feed else 0), (9, 1))
 
     def on_up(self):
         self._place()
@@ -404,6 +440,8 @@ class Bus:
             link.dealt, link.dealt_bytes = link.dealt + 1, link.dealt_bytes + size
             if self.feed and NEWS in notices(body):
                 self.feed.hurry()
+        elif header.kind == TRACE_QUERY:
+            link.send(envelope(TRACE_ANSWER, self.flight.answer(body), number=header.number))
         elif header.kind == DRAIN:
             self.stop()  # an operator wants us to leave
 
@@ -444,7 +482,7 @@ class Bus:
     def _send(self, ask):
         ask.sent = time.monotonic()
         ask.link.send(envelope(REQUEST, ask.body, verb=ask.verb, key=ask.key, gateway=self.instance, boot=self.boot,
-                               number=ask.number, ttl_ms=max(1, int((ask.deadline - ask.sent) * 1000))))
+                               number=ask.number, trace=ask.trace, ttl_ms=max(1, int((ask.deadline - ask.sent) * 1000))))
 
     def _judge(self, now):
         for ask in list(self._asks.values()):
@@ -455,13 +493,15 @@ class Bus:
 
     def _finish(self, number, body, error, hint):
         ask = self._asks.pop(number)
-        ask.done, ask.answer, ask.error = True, body, Refused(error, hint) if error else None
+        self.flight.note("business_got_answer", ask.trace, ask.verb, error)
+        ask.done, ask.answer, ask.error = True, body, Refused(error, hint, ask.trace) if error else None
         if ask.on_done:
             ask.on_done(ask)
         self._place()
 
     def _serve(self, link, header, body):
         link.unanswered += 1
+        self.flight.note("business_received", header.trace, header.verb, 0, header.attempt, header.user)
         request = Request(link, header, body)
         _, handler = self.apps.get(header.target, (None, None))
         if header.verb != APP_REQUEST or handler is None:

@@ -4,6 +4,8 @@
     payroll.py serve  --name payroll-1 --keys FILE --broker "tcp://HOST:PORT KEY" [--broker …]
     payroll.py follow (the same): prints "event CURSOR CONVERSATION SEQ SENDER TEXT" for each message
     payroll.py push   (the same) --user ID [--user …] [--online] TEXT
+
+What it serves and pushes it names as `parley trace` does.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import logging
 import signal
 import sys
 
-from parley_bus import FATES, MESSAGE, Bus, Refused, load_keys, receipts
+from parley_bus import FATES, MESSAGE, Bus, Refused, load_keys, receipts, trace_text
 
 
 def arguments():
@@ -26,7 +28,12 @@ def arguments():
     return parser.parse_intermixed_args()
 
 
-def wages(request):
+def wages(bus, request):
+    logging.info("asked by %d, trace %s", request.user, trace_text(request.trace))
+    if request.body == b"slip":
+        slip = bus.push(b"your wage slip", users=[request.user])
+        logging.info("writes to %d, trace %s", request.user, trace_text(slip.trace))
+        return b"on its way"
     if request.body == b"bonus":
         raise Refused(20)  # not_found
     return f"{request.user}: {request.body.decode()}".encode()
@@ -42,13 +49,14 @@ def main():
     bus = Bus(options.name, options.broker, load_keys(options.keys) if options.keys else (b"", b""))
     signal.signal(signal.SIGTERM, lambda *_: bus.stop())
     if options.what == "serve":
-        bus.serve("app.payroll", wages)
+        bus.serve("app.payroll", lambda request: wages(bus, request))
     elif options.what == "follow":
         bus.subscribe([MESSAGE], record)
     if options.what != "push":
         bus.run()
         return bus.close()
     push = bus.push(options.text.encode(), users=options.user, stored=not options.online)
+    print("trace", trace_text(push.trace), flush=True)
     try:
         for receipt in receipts(bus.wait(push)):
             print("receipt", receipt.user, FATES[receipt.fate], receipt.number, flush=True)

@@ -85,7 +85,7 @@ TEST_F(OperatorTest, FollowsAMessageThroughAllProcesses) {
   const auto told = testing::MatchesRegex(
       ".*\n.* gateway-1 +the gateway put it on the bus"
       "\n.* broker-[12] +a broker took it over"
-      "\n.* broker-[12] +a broker sent it to a worker, attempt 1"
+      "\n.* broker-[12] +a broker sent it to one who serves it, attempt 1"
       "\n.* worker-[12] +a worker received it, attempt 1"
       "\n.* worker-[12] +a worker answered it, attempt 1"
       "\n.* broker-[12] +a broker passed its answer on, attempt 1"

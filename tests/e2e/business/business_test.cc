@@ -263,7 +263,27 @@ class BusinessSystemLive : public BusinessSystem {
     cluster_ = std::make_unique<Cluster>(
         ClusterOptions{.brokers = 2, .workers = 2, .business = true});
   }
+
+  // What `parley WORDS…` prints.
+  std::string told(std::vector<std::string> words) {
+    words.insert(words.begin(), "parley");
+    for (const std::string& broker : cluster().broker_endpoints())
+      words.insert(words.end(), {"--broker", broker});
+    const Ran ran = run_program(words);
+    EXPECT_EQ(ran.code, 0) << ran.output;
+    return ran.output;
+  }
+  std::string story_of(const std::string& trace) { return told({"trace", trace}); }
 };
+
+// The traces that it has named, in their order.
+std::vector<std::string> traces_in(const std::string& output) {
+  constexpr std::string_view word = "trace ";
+  std::vector<std::string> traces;
+  for (auto at = output.find(word); at != std::string::npos; at = output.find(word, at + 1))
+    traces.push_back(output.substr(at + word.size(), 16));
+  return traces;
+}
 
 INSTANTIATE_TEST_SUITE_P(, BusinessSystemLive, testing::Values(&python, &node),
                          [](const auto& chosen) { return chosen.param().name; });
@@ -279,6 +299,71 @@ TEST_P(BusinessSystemLive, AStoredPushReachesTheUsersClient) {
   EXPECT_NE(entry->sender, alice().user());
   EXPECT_TRUE(push->wait(soon).ok());
   EXPECT_THAT(push->output(), HasSubstr("receipt " + user + " stored 1"));
+}
+
+TEST_P(BusinessSystemLive, ATraceShowsItsPartOfWhatItServes) {
+  const std::string name = own_name();
+  const auto payroll = start("serve", name, cluster().allow("business", name));
+  ASSERT_TRUE(ask_until_answered("wages?"));
+  const auto refused = alice()->ask_app("app.payroll", "bonus", soon);
+  ASSERT_FALSE(refused);
+  const std::string user = std::to_string(alice().user().value);
+  const auto traces = traces_in(payroll->output());
+  ASSERT_EQ(traces.size(), 2U) << payroll->output();
+  const std::string way =
+      "\n.* gateway-1 +the gateway put it on the bus"
+      "\n.* broker-[12] +a broker took it over"
+      "\n.* broker-[12] +a broker sent it to one who serves it, attempt 1"
+      "\n.* " + name + " +a business system received it, attempt 1"
+      "\n.* " + name + " +a business system answered it, attempt 1";
+  EXPECT_THAT(story_of(traces[0]),
+              testing::MatchesRegex(traces[0] + ": app.request of user " + user +
+                                    ", answered, .*" + way +
+                                    "\n.* broker-[12] +a broker passed its answer on, attempt 1"
+                                    "\n.* gateway-1 +the gateway handed its answer .*\n"));
+  EXPECT_THAT(story_of(traces[1]),
+              testing::MatchesRegex(traces[1] + ": app.request of user " + user +
+                                    ", answered with not_found, .*" + way +
+                                    ": not_found\n.* broker-.*\n.* gateway-1 .*\n"));
+  EXPECT_THAT(told({"trace", "--user", user}), HasSubstr(traces[0] + "  app.request"));
+}
+
+TEST_P(BusinessSystemLive, ATraceShowsItsPartOfWhatItAsks) {
+  const std::string name = own_name();
+  const auto payroll = start("serve", name, cluster().allow("business", name));
+  ASSERT_TRUE(ask_until_answered("slip"));
+  const auto slip = alice()->receive(soon);
+  ASSERT_TRUE(slip) << payroll->output();
+  EXPECT_EQ(slip->body, "your wage slip");
+  const auto traces = traces_in(payroll->output());
+  ASSERT_EQ(traces.size(), 2U) << payroll->output();
+  std::string story;
+  EXPECT_TRUE(eventually(soon, [&] {
+    story = story_of(traces[1]);
+    return story.find("got its answer") != std::string::npos;
+  })) << story;
+  EXPECT_THAT(story, testing::MatchesRegex(
+                         traces[1] + ": push.publish, answered, .*"
+                         "\n.* " + name + " +a business system asked it"
+                         "\n.* broker-[12] +a broker took it over"
+                         "\n.* broker-[12] +a broker sent it to one who serves it, attempt 1"
+                         "\n.* worker-[12] +a worker received it, attempt 1"
+                         "\n.* worker-[12] +a worker answered it, attempt 1"
+                         "\n.* broker-[12] +a broker passed its answer on, attempt 1"
+                         "\n.* " + name + " +the business system got its answer\n"));
+}
+
+TEST_P(BusinessSystemLive, ATraceOfWhatSomebodyAskedWhoHasLeftIsToldByTheOthers) {
+  const std::string name = own_name();
+  const std::string user = std::to_string(alice().user().value);
+  const auto push =
+      start("push", name, cluster().allow("business", name), {"--user", user, "pay day"});
+  EXPECT_TRUE(push->wait(soon).ok()) << push->output();
+  const auto traces = traces_in(push->output());
+  ASSERT_EQ(traces.size(), 1U) << push->output();
+  const std::string story = story_of(traces[0]);
+  EXPECT_THAT(story, HasSubstr(traces[0] + ": push.publish, answered, "));
+  EXPECT_THAT(story, HasSubstr("a worker answered it, attempt 1\n"));
 }
 
 TEST_P(BusinessSystemLive, FollowsEveryMessageThatIsCommittedThroughDeaths) {

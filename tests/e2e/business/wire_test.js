@@ -55,3 +55,29 @@ assert.deepStrictEqual(bus.encode([1, 300], [2, 50]), golden('messages.txt', 'pa
 const reply = bus.decode(golden('messages.txt', 'parley.wire.EventPullReply'));
 assert.deepStrictEqual([2, 3, 4].map((n) => reply.get(n)[0]), [300n, 1n, 200n]);
 assert.throws(() => bus.decode(Buffer.from('0a05616263', 'hex')));
+
+// What became of a request is told to who asks for it.
+const expected = golden('messages.txt', 'parley.wire.TraceAnswer.Event');
+const sample = bus.decode(expected);
+const [trace, , point, verb, error, attempt, user] = [1, 2, 3, 4, 5, 6, 7].map((n) => sample.get(n)[0]);
+const log = new bus.FlightLog();
+log.note(point.toString(), { trace, verb, error, attempt, user });
+log.note('business_asked', { trace: 7n, verb: 0x0601 });
+log.note('business_asked', { trace: 0n, verb: 0x0601 });
+const of = (query) => (bus.decode(log.answer(query)).get(2) ?? []).map(bus.decode);
+const byTrace = golden('messages.txt', 'parley.wire.TraceQuery').subarray(0, 9);
+for (const query of [byTrace, golden('messages.txt', 'parley.wire.TraceQuery'), bus.encode([2, user])]) {
+  const [event, ...more] = of(query);
+  assert.strictEqual(more.length, 0);
+  const at = Number(event.get(2)[0]) / 1000;
+  assert.ok(at > Date.now() - 10_000 && at < Date.now() + 10_000, 'microseconds since 1970');
+  event.set(2, sample.get(2));
+  assert.deepStrictEqual(event, sample);
+}
+for (const nothing of [bus.encode([2, 99]), Buffer.alloc(0), Buffer.from([0xff])])
+  assert.strictEqual(of(nothing).length, 0);
+
+// What it remembers and tells is bounded.
+for (let number = 0; number < 10_000; ++number) log.note('business_asked', { trace, verb: number });
+assert.deepStrictEqual(of(byTrace).map((event) => Number(event.get(4)[0])), [...Array(200).keys()].map((n) => 9_800 + n));
+assert.strictEqual(of(bus.encode([2, user])).length, 0, 'forgotten');

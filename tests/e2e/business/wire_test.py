@@ -58,6 +58,30 @@ class Wire(unittest.TestCase):
         with self.assertRaises(ValueError):
             bus.decode(b"\x0a\x05abc")
 
+    def test_what_became_of_a_request_is_told_to_who_asks_for_it(self):
+        sample = bus.decode(golden("messages.txt", "parley.wire.TraceAnswer.Event"))
+        trace, at_us, point, verb, error, attempt, user = (bus.first(sample, n) for n in range(1, 8))
+        log = bus.FlightLog()
+        log.events.append((trace, at_us, point, verb, error, attempt, user))
+        log.note("business_asked", 7, 0x0601)
+        log.note("business_asked", 0, 0x0601)
+        of = lambda *fields: bus.decode(log.answer(bus.encode(*fields))).get(2, [])
+        expected = golden("messages.txt", "parley.wire.TraceAnswer.Event")
+        self.assertEqual(of((1, bus.Fixed64(trace))), [expected])
+        self.assertEqual(of((2, user)), [expected])
+        self.assertEqual(of((1, bus.Fixed64(trace)), (2, 99)), [expected])
+        self.assertEqual(len(of((1, bus.Fixed64(7)))), 1)
+        for nothing in (of((1, bus.Fixed64(8))), of((2, 99)), of(), log.answer(b"\xff")):
+            self.assertFalse(nothing)
+
+    def test_what_it_remembers_and_tells_is_bounded(self):
+        log = bus.FlightLog()
+        for number in range(10_000):
+            log.note("business_asked", 7, number)
+        self.assertEqual(len(log.events), bus.FlightLog.EVENTS_MAX)
+        told = [bus.first(bus.decode(event), 4) for event in bus.decode(log.answer(bus.encode((1, bus.Fixed64(7)))))[2]]
+        self.assertEqual(told, list(range(9_800, 10_000)))
+
 
 if __name__ == "__main__":
     unittest.main()
