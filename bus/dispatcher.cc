@@ -83,6 +83,12 @@ bool Dispatcher::queue_is_full(const Service& service, std::size_t bytes) const 
          service.waiting_bytes + bytes > options_.queue_bytes_max;
 }
 
+bool Dispatcher::holds_enough(const Service& service, std::size_t bytes) const {
+  return requests_.size() >= options_.held_messages_max ||
+         held_bytes_ + bytes > options_.held_bytes_max ||
+         (service.is_app && !for_apps_.has_room_for(bytes));
+}
+
 // The worker that a request's lane would go to now; null: nobody serves it.
 Peer* Dispatcher::choose_for(SlabIndex at, const Peer* except) {
   const Request& request = requests_[at];
@@ -113,8 +119,7 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
   const bool goes_at_once =
       worker != nullptr && worker->worker->queue.empty() && has_room(*worker, bytes.size(), 0);
   if ((!goes_at_once && queue_is_full(*service, bytes.size())) ||
-      requests_.size() >= options_.held_messages_max ||
-      held_bytes_ + bytes.size() > options_.held_bytes_max) {
+      holds_enough(*service, bytes.size())) {
     ++output_.counters.busy;
     ++service->busy;
     return refuse(header, Errc::retry_later);
@@ -130,6 +135,7 @@ void Dispatcher::accept(const EnvelopeHeader& header, std::string bytes, Duratio
 SlabIndex Dispatcher::store(const EnvelopeHeader& header, Service& service, SlabIndex lane,
                             std::string bytes, Duration ttl) {
   held_bytes_ += bytes.size();
+  if (service.is_app) for_apps_.take(bytes.size());
   const SlabIndex at = requests_.insert(header.id);
   Request& request = requests_[at];
   request.bytes = std::move(bytes);
@@ -232,6 +238,7 @@ void Dispatcher::take_out(SlabIndex at) {
 void Dispatcher::forget(SlabIndex at) {
   const SlabIndex lane = requests_[at].lane;
   held_bytes_ -= requests_[at].bytes.size();
+  if (requests_[at].service->is_app) for_apps_.give_back(requests_[at].bytes.size());
   lanes_[lane].requests.erase(requests_, at);
   if (lanes_[lane].requests.empty()) lanes_.erase(lane);
   requests_.erase(at);

@@ -26,6 +26,7 @@
 #include "bus/poison.h"
 #include "bus/requests.h"
 #include "bus/services.h"
+#include "bus/share_of_apps.h"
 #include "proto/envelope.h"
 
 namespace parley {
@@ -43,6 +44,7 @@ class Dispatcher {
         peers_(peers),
         output_(output),
         services_(options.apps_max),
+        for_apps_(options.held_messages_max, options.held_bytes_max),
         poison_(options.parked_max, options.parked_bytes_max) {}
 
   // Every call below means this moment.
@@ -94,6 +96,7 @@ class Dispatcher {
              const Peer* except) const;
   bool has_room(const Peer& worker, std::size_t bytes, unsigned attempts) const;
   bool queue_is_full(const Service& service, std::size_t bytes) const;
+  bool holds_enough(const Service& service, std::size_t bytes) const;
 
   // The steps of a request's life. Each takes it out of the list that it stood in, or puts it into
   // one.
@@ -141,6 +144,7 @@ class Dispatcher {
   RequestMap requests_;
   LaneMap lanes_;
   std::size_t held_bytes_ = 0;
+  ShareOfApps for_apps_;  // of all that is held
   std::size_t waiting_ = 0;
   std::uint64_t arrivals_ = 0;
   Instant next_expiry_ = Instant::max();  // no request that is held expires before

@@ -4,17 +4,23 @@
 
 #include "bus/rendezvous.h"
 #include "proto/limits.h"
+#include "proto/verbs.h"
 
 namespace parley {
 
-PublisherCore::PublisherCore(Options options) : options_(options), brokers_(options.brokers) {}
+PublisherCore::PublisherCore(Options options)
+    : options_(options),
+      brokers_(options.brokers),
+      for_apps_(options.pending_max, options.pending_bytes_max) {}
 
 Result<std::uint64_t> PublisherCore::publish(EnvelopeHeader header, std::string_view body,
                                              Instant now) {
   const std::size_t size = limits::envelope_header_bytes + body.size();
   if (size > limits::envelope_max) return fail(Errc::too_large, "envelope");
+  const bool is_for_app = is_app_verb(header.verb);
   if (pending_.size() >= options_.pending_max ||
-      pending_bytes_ + size > options_.pending_bytes_max) {
+      pending_bytes_ + size > options_.pending_bytes_max ||
+      (is_for_app && !for_apps_.has_room_for(size))) {
     ++counters_.refused;
     return fail(Errc::retry_later, "too many unanswered requests", options_.retry_hint_ms);
   }
@@ -27,6 +33,8 @@ Result<std::uint64_t> PublisherCore::publish(EnvelopeHeader header, std::string_
   Pending& request = pending_[at];
   request.bytes = encode(header, body);
   request.deadline = now + options_.request_timeout;
+  request.is_for_app = is_for_app;
+  if (is_for_app) for_apps_.take(size);
   request.lane = lanes_.find(header.key);
   if (request.lane == no_index) request.lane = lanes_.insert(header.key);
   all_.push_back(pending_, at);
@@ -91,6 +99,7 @@ void PublisherCore::settle(SlabIndex at, Instant now) {
   const Pending& request = pending_[at];
   const SlabIndex lane = request.lane;
   pending_bytes_ -= request.bytes.size();
+  if (request.is_for_app) for_apps_.give_back(request.bytes.size());
   if (request.sent) --lanes_[lane].sent;
   all_.erase(pending_, at);
   lanes_[lane].requests.erase(pending_, at);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "bus/share_of_apps.h"
 #include "bus/slab_map.h"
 #include "proto/envelope.h"
 
@@ -50,7 +51,8 @@ class PublisherCore {
 
   explicit PublisherCore(Options options);
 
-  // Takes a request over. retry_later: a bound is reached. too_large: larger than limits::envelope_max.
+  // Takes a request over. retry_later: a bound is reached, or by apps their half of it.
+  // too_large: larger than limits::envelope_max.
   Result<std::uint64_t> publish(EnvelopeHeader header, std::string_view body, Instant now);
   // Whether a request waits for this reply; then it is answered and forgotten, else the reply is late.
   bool on_reply(const EnvelopeHeader& header, Instant now);
@@ -82,6 +84,7 @@ class PublisherCore {
     std::string bytes;
     Instant deadline;
     Instant sent_at;
+    bool is_for_app = false;
     bool sent = false;  // to its lane's broker
     SlabIndex lane = no_index;
     SlabLinks in_all;
@@ -106,6 +109,7 @@ class PublisherCore {
   SlabMap<std::uint64_t, Lane> lanes_;       // by key
   SlabList<&Pending::in_all> all_;           // by age
   std::size_t pending_bytes_ = 0;
+  ShareOfApps for_apps_;  // of the pending
   std::uint64_t last_number_ = 0;
   std::vector<Send> sends_;
   std::vector<Expired> expired_;

@@ -15,10 +15,6 @@ constexpr double longest_hint_ms = 5'000;
 constexpr double smoothing = 0.2;  // of ten measurements a second; the first ones count alike
 constexpr Duration believed_after = 500ms;  // a commit that takes long is not an outage
 
-bool is_app_verb(std::uint16_t verb) {
-  return service_of(verb) == static_cast<std::uint8_t>(ServiceId::app);
-}
-
 }  // namespace
 
 bool Service::is_served() const {

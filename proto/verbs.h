@@ -55,5 +55,9 @@ std::optional<ServiceId> service_named(std::string_view name);
 constexpr std::uint8_t service_of(std::uint16_t verb) {
   return static_cast<std::uint8_t>(verb >> 8);
 }
+// Whether it is for a business system.
+constexpr bool is_app_verb(std::uint16_t verb) {
+  return service_of(verb) == static_cast<std::uint8_t>(ServiceId::app);
+}
 
 }  // namespace parley

@@ -230,6 +230,25 @@ TEST(BusinessRequest, ThatIsRefusedIsNobodysInATrace) {
   EXPECT_EQ(reply.trace().events_size(), 0) << "what it says of a user counts for nothing";
 }
 
+// Systems that hang must not fill the broker.
+TEST(AppRequest, LeavesHalfOfTheBrokerToOthers) {
+  const auto verdicts_of = [](const BrokerOptions& options) {
+    BusinessBus bus(options);
+    bus.register_business("payroll", {.apps = {"app.payroll"}});
+    for (std::uint64_t number = 1; number <= 3; ++number) bus.ask(number, "app.payroll");
+    EXPECT_EQ(bus.broker.held(), 2U);
+    bus.request(4, 4);
+    EXPECT_EQ(bus.broker.held(), 3U) << "the chat has room";
+    bus.answer(payroll, 1);
+    bus.ask(5, "app.payroll");
+    EXPECT_EQ(bus.broker.held(), 3U) << "what was answered makes room";
+    return bus.verdicts();
+  };
+  const Verdicts busy{{1, Errc{}}, {3, Errc::retry_later}};
+  EXPECT_EQ(verdicts_of({.held_messages_max = 4}), busy);
+  EXPECT_EQ(verdicts_of({.held_bytes_max = 420}), busy);  // 104 bytes each
+}
+
 TEST(BusinessRequest, OfAVerbThatIsNotForBusinessSystemsIsRefused) {
   BusinessBus bus;
   bus.register_business("payroll", {});

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "bus/rendezvous.h"
+#include "proto/verbs.h"
 
 namespace parley {
 namespace {
@@ -101,6 +102,25 @@ TEST_F(PublisherTest, RefusesBeyondItsBounds) {
   EXPECT_FALSE(small.publish({}, std::string(50, 'x'), now).has_value());
   const auto large = core.publish({}, std::string(1 << 20, 'x'), now);
   EXPECT_EQ(large.error().code, Errc::too_large);
+}
+
+// An app that hangs leaves room for the chat.
+TEST_F(PublisherTest, LeavesHalfOfItsBoundsToOthersThanApps) {
+  constexpr auto app = static_cast<std::uint16_t>(Verb::app_request);
+  const auto ask = [&](PublisherCore& of) { return of.publish({.verb = app}, "x", now); };
+  Numbers numbers;
+  for (int i = 0; i < 50; ++i) numbers.push_back(ask(core).value_or(0));
+  EXPECT_EQ(ask(core).error().code, Errc::retry_later);
+  for (int i = 0; i < 50; ++i) publish(1);
+  EXPECT_FALSE(core.publish({.verb = 0x0201}, "x", now).has_value()) << "all is all";
+  up(0);
+  EXPECT_TRUE(reply(numbers.front()));
+  EXPECT_TRUE(ask(core).has_value()) << "what was answered makes room";
+
+  PublisherCore small{{.instance = us, .boot = life, .pending_bytes_max = 400}};
+  EXPECT_TRUE(small.publish({.verb = app}, std::string(50, 'x'), now).has_value());
+  EXPECT_FALSE(small.publish({.verb = app}, std::string(50, 'x'), now).has_value());
+  EXPECT_TRUE(small.publish({.verb = 0x0201}, std::string(50, 'x'), now).has_value());
 }
 
 TEST_F(PublisherTest, HoldsRequestsUntilSomebodyIsHealthy) {
