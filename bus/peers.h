@@ -16,6 +16,7 @@
 #include "bus/deliveries.h"
 #include "bus/principal.h"
 #include "bus/requests.h"
+#include "bus/seeded_hash.h"
 
 namespace parley {
 
@@ -39,7 +40,7 @@ struct WorkerState {
   SlabIndex last_attempt = no_index;
   // Requests that were taken from it (attempt timeout, expiry) while it still holds them: their credit
   // comes back with its late answer. Value: bytes. Never more than credit_messages.
-  std::unordered_multimap<RequestId, std::size_t> ghosts;
+  std::unordered_multimap<RequestId, std::size_t, SeededHash<RequestId>> ghosts;
 };
 
 struct Peer {

@@ -72,8 +72,7 @@ struct Lane {
 template <>
 struct std::hash<parley::LaneKey> {
   std::size_t operator()(const parley::LaneKey& lane) const noexcept {
-    return (lane.key ^ (lane.key >> 29)) * 0xBF58476D1CE4E5B9ULL +
-           std::hash<const void*>{}(lane.service);
+    return lane.key ^ (std::hash<const void*>{}(lane.service) * 0x9E3779B97F4A7C15ULL);
   }
 };
 

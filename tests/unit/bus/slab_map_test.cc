@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "tests/unit/bus/chosen_keys.h"
 
 namespace parley {
 namespace {
@@ -49,6 +50,44 @@ TEST(SlabMap, KeepsAnEntrysIndexWhileItGrowsAndReusesFreedOnes) {
   slab.erase(freed);
   EXPECT_EQ(slab.insert(5'000), freed);
   EXPECT_TRUE(slab[freed].text.empty());
+}
+
+// Counts how often it is compared.
+struct Counted {
+  std::uint64_t value = 0;
+  static inline std::size_t comparisons = 0;
+  friend bool operator==(const Counted& a, const Counted& b) {
+    ++comparisons;
+    return a.value == b.value;
+  }
+};
+
+}  // namespace
+}  // namespace parley
+
+template <>
+struct std::hash<parley::Counted> {
+  std::size_t operator()(const parley::Counted& key) const noexcept { return key.value; }
+};
+
+namespace parley {
+namespace {
+
+std::size_t comparisons_to_find_all(SlabMap<Counted, int> slab,
+                                    const std::vector<std::uint64_t>& keys) {
+  for (const std::uint64_t key : keys) slab.insert({key});
+  Counted::comparisons = 0;
+  for (const std::uint64_t key : keys) EXPECT_NE(slab.find({key}), no_index);
+  return Counted::comparisons;
+}
+
+TEST(SlabMap, NobodyCanChooseKeysThatAreSlowToFind) {
+  constexpr std::size_t count = 2'000;
+  const auto keys = hashes_for_one_bucket(0, count);
+  EXPECT_EQ(comparisons_to_find_all(SlabMap<Counted, int>(SeededHash<Counted>(0)), keys),
+            count * (count + 1) / 2)
+      << "who knows the seed can";
+  EXPECT_LT(comparisons_to_find_all(SlabMap<Counted, int>(), keys), 2 * count);
 }
 
 TEST(SlabList, KeepsOrderThroughErasureAtBothEndsAndInTheMiddle) {
