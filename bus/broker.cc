@@ -31,6 +31,7 @@ Role presumed_role(const PeerKey& from, const Principal& who) {
 
 Broker::Broker(BrokerOptions options, Instant now)
     : options_(std::move(options)),
+      output_(options_),
       dispatcher_(options_, peers_, output_),
       deliveries_(options_, output_),
       meter_(options_.rates, options_.peers_max),
@@ -63,6 +64,7 @@ void Broker::on_message(const PeerKey& from, const Principal& who, std::string b
     peer = nullptr;
   }
   if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
+  if (header.kind == EnvelopeKind::pong) output_.unread.read(from, header.id.number);
   if (peer != nullptr) peer->heard_at = now;
   if (header.kind == EnvelopeKind::status || header.kind == EnvelopeKind::admin)
     return on_question(from, *envelope, who, peer);
@@ -106,7 +108,7 @@ void Broker::on_peer(Peer& peer, const EnvelopeHeader& header, std::string bytes
 
 void Broker::misplaced(const Peer& peer) {
   ++output_.counters.misplaced;
-  tell(PeerEvent::Kind::forbidden, peer);
+  output_.tell(PeerEvent::Kind::forbidden, peer);
 }
 
 // Operators ask without being registered.
@@ -129,7 +131,7 @@ void Broker::on_question(const PeerKey& from, const Envelope& envelope, const Pr
 bool Broker::is_within_rate(const Peer& peer) {
   if (meter_.may_ask(peer.role, peer.account, now_)) return true;
   ++output_.counters.rate_limited;
-  tell(PeerEvent::Kind::rate_limited, peer);
+  output_.tell(PeerEvent::Kind::rate_limited, peer);
   return false;
 }
 
@@ -177,7 +179,7 @@ void Broker::on_business_request(Peer& asker, const EnvelopeHeader& said, std::s
 void Broker::on_drain(Peer& peer) {
   if (peer.worker->draining) return;
   dispatcher_.drain_worker(peer);
-  tell(PeerEvent::Kind::draining, peer);
+  output_.tell(PeerEvent::Kind::draining, peer);
 }
 
 void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
@@ -204,14 +206,9 @@ void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string 
 
 // -- who is here
 
-void Broker::tell(PeerEvent::Kind kind, const Peer& peer) {
-  output_.events.emplace_back(
-      PeerEvent{.kind = kind, .role = peer.role, .name = peer.name, .key = peer.principal.key});
-}
-
 void Broker::tell(PeerEvent::Kind kind, const PeerKey& from, const Principal& who,
                   const Peer* peer) {
-  if (peer != nullptr && peer->principal.key == who.key) return tell(kind, *peer);
+  if (peer != nullptr && peer->principal.key == who.key) return output_.tell(kind, *peer);
   output_.events.emplace_back(
       PeerEvent{.kind = kind, .role = presumed_role(from, who), .name = "?", .key = who.key});
 }
@@ -226,6 +223,7 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
   } else if (!candidate) {
     verdict = fail(candidate.error().code);
   } else {
+    candidate->account = account;
     Peer* same = peers_.find(from);
     if (same != nullptr && same->boot == candidate->boot && same->name == candidate->name) {
       same->heard_at = now_;
@@ -243,11 +241,10 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
                   .reason = verdict.error().code});
     return turn_away(from, envelope.header.id, verdict.error().code);
   }
-  candidate->account = account;
   candidate->heard_at = candidate->pinged_at = now_;
   candidate->registration = ++output_.counters.registrations;
   Peer& peer = peers_.add(*std::move(candidate));
-  tell(PeerEvent::Kind::registered, peer);
+  output_.tell(PeerEvent::Kind::registered, peer);
   welcome(peer);
   if (peer.worker) dispatcher_.add_worker(peer);
 }
@@ -258,6 +255,8 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
 // of what they were doing.
 Status Broker::make_way_for(const PeerKey& from, const Peer& candidate) {
   if (draining_ && from.side == Side::gateways) return fail(Errc::going_away);
+  if (candidate.role == Role::business && !output_.unread.may_register(candidate.account))
+    return fail(Errc::retry_later);
   Peer* namesake = peers_.named(from.side, candidate.instance);
   if (namesake != nullptr && namesake->name != candidate.name) return fail(Errc::conflict);
   if (namesake != nullptr && namesake->key != from) {
@@ -298,7 +297,7 @@ void Broker::say(const PeerKey& to, EnvelopeKind kind) {
 void Broker::lose(Peer& peer, PeerEvent::Kind why) {
   const bool left = why == PeerEvent::Kind::left;
   output_.counters.peers_lost += left ? 0 : 1;
-  tell(why, peer);
+  output_.tell(why, peer);
   if (peer.worker)
     dispatcher_.remove_worker(peer,
                               left ? Dispatcher::Departure::goodbye : Dispatcher::Departure::death);
@@ -317,6 +316,7 @@ bool Broker::on_send_failed(const PeerKey& key) {
 void Broker::on_unreachable(const PeerKey& key, Instant now,
                             std::span<const std::string> undelivered) {
   advance(now);
+  output_.unread.forget(key);
   Peer* peer = peers_.find(key);
   if (peer == nullptr) return;
   if (peer->worker) {
@@ -355,6 +355,12 @@ void Broker::on_tick(Instant now) {
     dispatcher_.end_grace();
   }
   dispatcher_.on_tick(elapsed);
+  peers_.for_each([this](Peer& peer) {
+    if (peer.role == Role::business) deliveries_.go_on(peer);
+  });
+  for (const auto& [to, number] : output_.unread.pings(now))
+    output_.send(
+        to, encode(EnvelopeHeader{.kind = EnvelopeKind::ping, .id = {.number = number}}, {}));
 }
 
 void Broker::judge_silence(Instant now) {

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "bus/broker_output.h"
 #include "bus/broker_types.h"
 #include "bus/deliveries.h"
 #include "bus/dispatcher.h"
@@ -118,7 +119,6 @@ class Broker {
   void lose(Peer& peer, PeerEvent::Kind why);
   void judge_silence(Instant now);
   void probe(Peer& peer);
-  void tell(PeerEvent::Kind kind, const Peer& peer);
   // Of somebody who need not be a peer: perhaps he only has the address of one.
   void tell(PeerEvent::Kind kind, const PeerKey& from, const Principal& who, const Peer* peer);
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view event_names[] = {
     "peer.registered",  "peer.refused", "peer.draining", "peer.left",     "peer.replaced",
     "peer.unreachable", "peer.silent",  "peer.revoked",  "peer.impostor", "peer.forbidden",
-    "peer.malformed", "peer.unregistered", "peer.rate_limited", "peer.unasked_reply"};
+    "peer.malformed", "peer.unregistered", "peer.rate_limited", "peer.unasked_reply", "peer.stuck"};
 
 // Things that a stranger or a broken peer can make happen as often as it likes.
 bool is_refusal(PeerEvent::Kind kind) {

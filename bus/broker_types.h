@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "bus/flight_recorder.h"
 #include "bus/principal.h"
 #include "bus/role_rates.h"
 #include "proto/envelope.h"
@@ -43,11 +42,16 @@ struct BrokerOptions {
   std::uint32_t delivery_bytes_max = 256 << 20;  // likewise
   std::size_t waiting_deliveries_max = 8'192;  // for a peer's credit; more: the newest goes
   std::size_t waiting_delivery_bytes_max = 32 << 20;  // likewise
+  std::size_t unread_bytes_max = 64 << 20;  // of one business system; more is not sent to it
   RoleRates rates = {};
   Duration retried_poison_ttl = 10s;             // a request that an operator has tried again
   std::uint32_t retry_hint_ms = 200;           // in retry_later, at least
   // Microseconds since 1970, for what people are shown of the past.
   std::function<std::int64_t()> wall_clock_us = [] { return 0; };
+  // What nobody can guess. Tests can.
+  std::function<std::uint64_t()> random_number = [last = std::uint64_t{0}]() mutable {
+    return ++last;
+  };
 };
 
 // The socket that a peer is connected to: gateways, business systems and operators on one, workers on the
@@ -96,7 +100,8 @@ struct PeerEvent {
     malformed,     // it sent what is no envelope
     unregistered,  // it sent something before it said who it is
     rate_limited,  // it asks more often than its role may
-    unasked_reply  // it answered what it was not asked
+    unasked_reply,  // it answered what it was not asked
+    stuck           // it does not read what it is sent
   };
   Kind kind;
   Role role;
@@ -124,24 +129,6 @@ struct BrokerCounters {
 #define PARLEY_BROKER_COUNTER(name, help) std::uint64_t name = 0;
 #include "bus/broker_counters.def"
 #undef PARLEY_BROKER_COUNTER
-};
-
-// Where the parts of a broker put what is to be done. The shell empties it after each input.
-struct BrokerOutput {
-  std::vector<BrokerAction> actions;
-  std::vector<BrokerEvent> events;
-  BrokerCounters counters;
-  FlightRecorder flights;
-
-  void send(const PeerKey& to, std::string bytes) { actions.push_back({to, std::move(bytes)}); }
-  // There will be about as many again.
-  std::vector<BrokerAction> take_actions() {
-    std::vector<BrokerAction> taken;
-    if (actions.empty()) return taken;
-    taken.reserve(actions.size());
-    taken.swap(actions);
-    return taken;
-  }
 };
 
 }  // namespace parley

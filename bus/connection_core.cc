@@ -28,7 +28,8 @@ ConnectionCore::Change ConnectionCore::on_disconnected() {
 
 ConnectionCore::Received ConnectionCore::on_message(const Envelope& envelope, Instant now) {
   if (left_ || needs_socket_) return {};
-  const Change change = perform(link_.on_message(envelope.header, envelope.body, now));
+  const Change change =
+      perform(link_.on_message(envelope.header, envelope.body, now), envelope.header.id);
   const bool is_registered = link_.is_registered();
   if (is_registered && envelope.header.kind == EnvelopeKind::deliver)
     grant(meter_.on_delivery(limits::envelope_header_bytes + envelope.body.size()));
@@ -67,14 +68,15 @@ void ConnectionCore::leave() {
   left_ = true;
 }
 
-ConnectionCore::Change ConnectionCore::perform(BrokerLink::Step step) {
+ConnectionCore::Change ConnectionCore::perform(BrokerLink::Step step, const RequestId& asked) {
   if (left_) return Change::none;
   switch (step.say) {
     case BrokerLink::Say::nothing: break;
     case BrokerLink::Say::register_us: register_us(); break;
     case BrokerLink::Say::ping: send(encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {})); break;
     case BrokerLink::Say::pong:
-      if (options_.is_alive()) send(encode(EnvelopeHeader{.kind = EnvelopeKind::pong}, {}));
+      if (options_.is_alive())
+        send(encode(EnvelopeHeader{.kind = EnvelopeKind::pong, .id = asked}, {}));
       break;
   }
   if (step.change == Change::up) meter_.restart();

@@ -69,7 +69,8 @@ class ConnectionCore {
   std::optional<std::uint16_t> take_refusal() { return link_.take_refusal(); }
 
  private:
-  Change perform(BrokerLink::Step step);
+  // `asked`: the id of what made it so; a pong repeats that of its ping.
+  Change perform(BrokerLink::Step step, const RequestId& asked = {});
   void register_us();
   void grant(std::optional<DeliveryMeter::Grant> grant);
 

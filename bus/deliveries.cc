@@ -5,7 +5,9 @@
 namespace parley {
 
 // One that is larger than the whole window travels alone.
-bool Deliveries::has_credit(const DeliveryState& state, std::size_t bytes) const {
+bool Deliveries::has_credit(const Peer& peer, std::size_t bytes) const {
+  const DeliveryState& state = peer.deliveries;
+  if (!output_.has_room(peer, bytes)) return false;
   const std::uint64_t outstanding = state.sent - state.dealt;
   const std::uint64_t outstanding_bytes = state.sent_bytes - state.dealt_bytes;
   if (outstanding == 0) return true;
@@ -16,12 +18,12 @@ void Deliveries::send(Peer& to, std::string bytes) {
   ++to.deliveries.sent;
   to.deliveries.sent_bytes += bytes.size();
   ++output_.counters.deliveries;
-  output_.send(to.key, std::move(bytes));
+  output_.send(to, std::move(bytes));
 }
 
 void Deliveries::deliver(Peer& to, std::string bytes) {
   DeliveryState& state = to.deliveries;
-  if (state.waiting.empty() && has_credit(state, bytes.size())) return send(to, std::move(bytes));
+  if (state.waiting.empty() && has_credit(to, bytes.size())) return send(to, std::move(bytes));
   if (state.waiting.size() >= options_.waiting_deliveries_max ||
       state.waiting_bytes + bytes.size() > options_.waiting_delivery_bytes_max) {
     ++state.dropped;
@@ -40,13 +42,18 @@ bool Deliveries::on_credit(Peer& from, std::uint64_t messages, std::uint64_t byt
   if (messages < state.dealt || bytes < state.dealt_bytes) return true;  // older than what we know
   state.dealt = messages;
   state.dealt_bytes = bytes;
-  while (!state.waiting.empty() && has_credit(state, state.waiting.front().size())) {
+  go_on(from);
+  return true;
+}
+
+void Deliveries::go_on(Peer& to) {
+  DeliveryState& state = to.deliveries;
+  while (!state.waiting.empty() && has_credit(to, state.waiting.front().size())) {
     std::string next = std::move(state.waiting.front());
     state.waiting.pop_front();
     state.waiting_bytes -= next.size();
-    send(from, std::move(next));
+    send(to, std::move(next));
   }
-  return true;
 }
 
 }  // namespace parley

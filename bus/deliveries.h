@@ -10,6 +10,7 @@
 #include <deque>
 #include <string>
 
+#include "bus/broker_output.h"
 #include "bus/broker_types.h"
 
 namespace parley {
@@ -41,9 +42,11 @@ class Deliveries {
   void deliver(Peer& to, std::string bytes);
   // The peer has dealt with so much since it registered. False: it claims what it was not sent.
   bool on_credit(Peer& from, std::uint64_t messages, std::uint64_t bytes);
+  // Sends what may be sent of what waits.
+  void go_on(Peer& to);
 
  private:
-  bool has_credit(const DeliveryState& state, std::size_t bytes) const;
+  bool has_credit(const Peer& peer, std::size_t bytes) const;
   void send(Peer& to, std::string bytes);
 
   const BrokerOptions& options_;

@@ -53,7 +53,7 @@ bool Dispatcher::has_room(const Peer& peer, std::size_t bytes, unsigned attempts
   if (worker.held_messages >= worker.credit_messages) return false;
   const bool fits = worker.held_bytes + bytes <= worker.credit_bytes || worker.held_messages == 0;
   const bool is_last = attempts + 1 >= limits::attempts_max;
-  return fits && !(is_last && worker.last_attempt != no_index);
+  return fits && !(is_last && worker.last_attempt != no_index) && output_.has_room(peer, bytes);
 }
 
 // The key's first choice among those with room; if none has room the first choice of all.
@@ -210,7 +210,7 @@ void Dispatcher::send(SlabIndex at) {
   if (peer.role == Role::worker) ++peer.requests;
   ++output_.counters.sent;
   note(FlightPoint::broker_sent, at);
-  output_.send(peer.key, request.bytes);
+  output_.send(peer, request.bytes);
 }
 
 // Credit of what was outstanding comes back: leave_behind() keeps it instead.
@@ -251,7 +251,7 @@ void Dispatcher::answer(Peer& peer, const EnvelopeHeader& header, std::string by
     ++output_.counters.late_replies;
     output_.flights.note({header.trace, header.user, now_, FlightPoint::broker_late_reply, 0,
                           header.verb, header.error});
-    if (!bury_ghost(*peer.worker, header.id)) tell_unasked(peer);
+    if (!bury_ghost(*peer.worker, header.id)) output_.tell(PeerEvent::Kind::unasked_reply, peer);
     return pump(peer);
   }
   Service& service = *requests_[at].service;
@@ -269,13 +269,6 @@ void Dispatcher::answer(Peer& peer, const EnvelopeHeader& header, std::string by
   pump(peer);
 }
 
-void Dispatcher::tell_unasked(const Peer& peer) {
-  output_.events.emplace_back(PeerEvent{.kind = PeerEvent::Kind::unasked_reply,
-                                        .role = peer.role,
-                                        .name = peer.name,
-                                        .key = peer.principal.key});
-}
-
 bool Dispatcher::bury_ghost(WorkerState& worker, const RequestId& id) {
   const auto ghost = worker.ghosts.find(id);
   if (ghost == worker.ghosts.end()) return false;
@@ -291,8 +284,7 @@ void Dispatcher::pass_on(const RequestId& id, std::string reply) {
     ++output_.counters.orphan_replies;
     return;
   }
-  ++output_.counters.replies;
-  output_.send(gateway->key, std::move(reply));
+  if (output_.send(*gateway, std::move(reply))) ++output_.counters.replies;
 }
 
 void Dispatcher::pump(Peer& peer) {

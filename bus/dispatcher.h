@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "bus/broker_output.h"
 #include "bus/broker_types.h"
 #include "bus/peers.h"
 #include "bus/poison.h"
@@ -129,7 +130,6 @@ class Dispatcher {
   void leave_behind(SlabIndex at);
   // Whether there is one.
   bool bury_ghost(WorkerState& worker, const RequestId& id);
-  void tell_unasked(const Peer& peer);
   void pass_on(const RequestId& id, std::string reply);
   void answer_error(const RequestId& id, std::uint16_t verb, std::uint64_t trace, Errc code,
                     const Service* service);

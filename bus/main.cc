@@ -94,6 +94,7 @@ BrokerProcessOptions options_from(const Settings& s) {
   options.drain_limit = std::chrono::seconds(s.drain_s);
   options.broker.wall_clock_us = wall_clock_us;
   options.broker.boot = BootId{secure_random_id()};
+  options.broker.random_number = secure_random_id;
   options.broker.queue_messages_max = s.queue_messages;
   options.broker.queue_bytes_max = s.queue_mib << 20;
   options.broker.held_messages_max = s.held_messages;

@@ -258,7 +258,7 @@ class Link {
     } else if (header.kind === Kind.NOT_REGISTERED) {
       this.turnedAway(header);
     } else if (header.kind === Kind.PING) {
-      this.send(envelope(Kind.PONG));
+      this.send(envelope(Kind.PONG, { number: header.number }));
     } else if (this.isRegistered()) {
       this.bus.take(this, header, body, size);
     }

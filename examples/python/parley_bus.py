@@ -231,7 +231,7 @@ class Link:
         elif header.kind == NOT_REGISTERED:
             self.turned_away(header)
         elif header.kind == PING:
-            self.send(envelope(PONG))
+            self.send(envelope(PONG, number=header.number))
         elif self.state in ("up", "leaving"):
             self.bus.take(self, header, body, HEADER.size + len(body))
 

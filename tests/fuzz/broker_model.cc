@@ -196,6 +196,7 @@ void BrokerModel::check_registered(const PeerEvent& event) {
             .credit_bytes = wish.credit_bytes()};
   PARLEY_ASSERT(life.instance == given_->header->id.gateway);
   for (const std::string& app : wish.apps()) life.services.insert(instance_id(app).value);
+  if (role == Role::business) business_addresses_.insert(given_->from);
   // A gateway serves nothing, whatever it says.
   if (role == Role::gateway) life.services.clear();
   if (role != Role::worker && wish.delivery_bytes() > 0) {
@@ -249,8 +250,12 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
   switch (envelope->header.kind) {
     case EnvelopeKind::request: return check_request(action.to, action.bytes, now);
     case EnvelopeKind::reply: return check_reply(action.to, action.bytes);
-    case EnvelopeKind::registered:
-    case EnvelopeKind::ping: PARLEY_ASSERT(is_registered(action.to)); break;
+    case EnvelopeKind::registered: PARLEY_ASSERT(is_registered(action.to)); break;
+    case EnvelopeKind::ping:
+      // With a number: whether a business system has read what it was sent, even if it has left.
+      PARLEY_ASSERT(is_registered(action.to) ||
+                    (envelope->header.id.number != 0 && business_addresses_.contains(action.to)));
+      break;
     case EnvelopeKind::not_registered:
       PARLEY_ASSERT(to_giver || is_draining_ || is_given_up(action.to));
       break;

@@ -27,6 +27,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -152,6 +153,7 @@ class BrokerModel {
   std::map<std::uint64_t, RequestId> parked_;  // by ticket
   bool is_draining_ = false;
   std::set<std::pair<Role, std::string>> given_up_;  // for their silence, in this step
+  std::unordered_set<PeerKey> business_addresses_;   // of now and before
   std::uint64_t malformed_ = 0;
   std::uint64_t serials_ = 0;
   std::uint64_t orders_ = 0;

@@ -174,6 +174,17 @@ TEST_F(ConnectionTest, AHangingProcessNeitherRegistersNorAnswersPings) {
   EXPECT_EQ(kinds(), (std::vector{EnvelopeKind::pong}));
 }
 
+// The broker learns from it what has been read.
+TEST_F(ConnectionTest, APongRepeatsTheIdOfItsPing) {
+  come_up();
+  const EnvelopeHeader ping{.kind = EnvelopeKind::ping, .id = {.number = 4'711}};
+  core.on_message({ping, {}}, now);
+  const auto said = sent();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said.begin()->kind, EnvelopeKind::pong);
+  EXPECT_EQ(said.begin()->id, ping.id);
+}
+
 TEST_F(ConnectionTest, ASilentBrokerIsPingedAndThenDown) {
   come_up();
   hear(EnvelopeKind::pong);

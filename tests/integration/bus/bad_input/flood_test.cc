@@ -76,6 +76,32 @@ TEST_F(Flood, OfAnswersToAGatewayThatDoesNotReadCostsItsOwn) {
   broker().settle();
 }
 
+// ZeroMQ bounds what it keeps for a connection by messages: 1,000 here, of up to a MiB each.
+TEST_F(Flood, OfAnswersToABusinessSystemThatDoesNotReadEndsAtItsBytes) {
+  memory_growth_max = 100 << 20;  // 64 MiB, and what is on its way
+  must_count("unread_dropped", 100);
+  must_log("peer.stuck", "hr", broker().business_keys.public_key);
+  RawPeer::Options options = broker().with(broker().business_keys);
+  options.receive_buffer = 4'096;
+  RawPeer deaf(broker().tcp(Side::gateways), options);
+  const Registration hr{.role = wire::PEER_ROLE_BUSINESS, .name = "hr"};
+  ASSERT_TRUE(deaf.is_registered_as(hr));
+  RawPeer worker = at(Side::workers);
+  Registration pushes = worker_named("worker-push");
+  pushes.services = {static_cast<std::uint32_t>(ServiceId::push)};
+  ASSERT_TRUE(worker.is_registered_as(pushes));
+  EnvelopeHeader question = request_of(hr, 1);
+  question.verb = static_cast<std::uint16_t>(Verb::push_publish);
+  const std::string page(1'000'000, 'x');
+  for (; question.id.number <= 200; ++question.id.number) {
+    ASSERT_TRUE(deaf.send(question, "page"));
+    const auto asked = worker.expect(EnvelopeKind::request);
+    ASSERT_TRUE(asked);
+    ASSERT_TRUE(worker.send({.kind = EnvelopeKind::reply, .id = asked->header.id}, page));
+  }
+  broker().settle();
+}
+
 TEST_F(Flood, OfDeliveriesToAGatewayThatDoesNotReadIsDroppedAtItsBound) {
   memory_growth_max = 64 << 20;  // 32 MiB wait, and what the kernel and ZeroMQ hold
   must_count("deliveries_dropped");

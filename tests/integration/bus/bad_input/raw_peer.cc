@@ -135,7 +135,8 @@ std::optional<Got> RawPeer::expect(EnvelopeKind kind, Duration limit) {
   const Instant deadline = monotonic_now() + limit;
   for (Instant now = monotonic_now(); now < deadline; now = monotonic_now()) {
     auto got = receive(deadline - now);
-    if (got && got->header.kind == EnvelopeKind::ping) say(EnvelopeKind::pong);
+    if (got && got->header.kind == EnvelopeKind::ping)
+      send({.kind = EnvelopeKind::pong, .id = got->header.id});
     if (got && got->header.kind == kind) return got;
   }
   return std::nullopt;

@@ -1,0 +1,177 @@
+// What business systems are sent and do not read.
+#include "bus/unread.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/bus/business_harness.h"
+
+namespace parley::test {
+namespace {
+
+using Verdicts = std::map<std::uint64_t, Errc>;
+
+constexpr std::uint64_t crm = 1;
+constexpr std::uint64_t hr = 2;
+
+struct UnreadTest : testing::Test {
+  static PeerKey at(const std::string& identity) { return {Side::gateways, identity}; }
+  // The number of the ping that `who` is sent now; 0: none.
+  std::uint64_t pinged(const PeerKey& who) {
+    now += 100ms;
+    for (const auto& [to, number] : unread.pings(now))
+      if (to == who) return number;
+    return 0;
+  }
+  Instant now{1h};
+  Unread unread{100, 2, [next = std::uint64_t{40}]() mutable { return ++next; }};
+};
+
+TEST_F(UnreadTest, IsBoundedByKeyWhateverConnections) {
+  unread.sent(at("a"), crm, 60);
+  EXPECT_TRUE(unread.has_room(at("b"), crm, 40));
+  EXPECT_FALSE(unread.has_room(at("b"), crm, 41));
+  EXPECT_TRUE(unread.has_room(at("b"), hr, 100)) << "another key";
+}
+
+TEST_F(UnreadTest, EndsWithThePongOfAPingThatCameAfterIt) {
+  unread.sent(at("a"), crm, 60);
+  const std::uint64_t number = pinged(at("a"));
+  ASSERT_NE(number, 0U);
+  unread.sent(at("a"), crm, 30);
+  unread.read(at("a"), number);
+  EXPECT_EQ(unread.bytes_of(crm), 30U) << "sent after the ping";
+  unread.read(at("a"), pinged(at("a")));
+  EXPECT_EQ(unread.bytes_of(crm), 0U);
+  EXPECT_EQ(unread.connections(), 0U);
+  EXPECT_EQ(pinged(at("a")), 0U) << "there is nothing to ask";
+}
+
+TEST_F(UnreadTest, IsNotReadByPongsThatAreGuessedOrOfOthers) {
+  unread.sent(at("a"), crm, 60);
+  const std::uint64_t number = pinged(at("a"));
+  for (const std::uint64_t wrong : {std::uint64_t{0}, number - 1, number + 1})
+    unread.read(at("a"), wrong);
+  unread.read(at("b"), number);
+  EXPECT_EQ(unread.bytes_of(crm), 60U);
+  unread.read(at("a"), number);
+  unread.sent(at("a"), crm, 60);
+  unread.read(at("a"), number);
+  EXPECT_EQ(unread.bytes_of(crm), 60U) << "a pong counts once";
+}
+
+TEST_F(UnreadTest, IsAskedForAgainEachSecond) {
+  unread.sent(at("a"), crm, 60);
+  const std::uint64_t number = pinged(at("a"));
+  int pings = 0;
+  for (int i = 0; i < 25; ++i) pings += pinged(at("a")) == number ? 1 : 0;
+  EXPECT_EQ(pings, 2);
+}
+
+TEST_F(UnreadTest, EndsWithTheConnection) {
+  unread.sent(at("a"), crm, 60);
+  unread.sent(at("b"), crm, 30);
+  EXPECT_FALSE(unread.may_register(crm));
+  unread.forget(at("a"));
+  EXPECT_EQ(unread.bytes_of(crm), 30U);
+  EXPECT_TRUE(unread.may_register(crm));
+  unread.forget(at("a"));
+  unread.forget(at("b"));
+  EXPECT_EQ(unread.bytes_of(crm), 0U);
+}
+
+TEST_F(UnreadTest, IsRememberedOfSoManyConnectionsOnly) {
+  unread.sent(at("a"), crm, 1);
+  unread.sent(at("b"), hr, 1);
+  EXPECT_FALSE(unread.has_room(at("c"), 3, 1));
+  EXPECT_TRUE(unread.has_room(at("a"), crm, 1));
+}
+
+// -- in the broker
+
+struct DeafSystem : testing::Test {
+  static constexpr std::size_t bound = 2'000;
+  DeafSystem() {
+    bus.register_with_key(address, key,
+                          BusinessBus::wish_of("crm", {.deliveries = {100, 1 << 20}}));
+  }
+  // Asks, and is answered with so much.
+  void ask(std::uint64_t number, std::size_t bytes) {
+    bus.give_as(address, key,
+                {.verb = push_publish, .id = BusinessBus::id(number, "crm"), .ttl_ms = 9'000});
+    bus.give(BusinessBus::worker_key("w"),
+             {.kind = EnvelopeKind::reply, .id = BusinessBus::id(number, "crm")},
+             std::string(bytes, 'x'));
+  }
+  std::size_t answers() { return bus.replies("crm").size(); }
+  void pass_a_tick() {
+    bus.pass(100ms, {BusinessBus::gateway_key("g"), BusinessBus::worker_key("w")});
+  }
+  void answer_pings() {
+    for (const Received& ping : bus.take(address, EnvelopeKind::ping))
+      bus.give_as(address, key, {.kind = EnvelopeKind::pong, .id = ping.header.id});
+  }
+
+  BusinessBus bus{{.unread_bytes_max = bound}};
+  const PeerKey address = BusinessBus::business_key("crm");
+  const Principal key{"key-of-crm", {Role::business}, "crm*"};
+};
+
+TEST_F(DeafSystem, IsSentNoMoreThanItsBoundUntilItReads) {
+  ask(1, 900);
+  ask(2, 900);
+  ask(3, 900);
+  EXPECT_EQ(answers(), 2U);
+  EXPECT_EQ(bus.counters().unread_dropped, 1U);
+  pass_a_tick();
+  answer_pings();
+  ask(4, 900);
+  EXPECT_EQ(answers(), 1U);
+}
+
+TEST_F(DeafSystem, GainsNothingByLeavingAndComingBack) {
+  ask(1, 900);
+  ask(2, 900);
+  bus.say(address, EnvelopeKind::bye);
+  const auto again = BusinessBus::wish_of("crm-2", {});
+  bus.register_with_key(BusinessBus::business_key("crm-2"), key, again);
+  EXPECT_EQ(bus.refusal(BusinessBus::business_key("crm-2")), Errc::retry_later);
+  bus.unreachable(address);
+  bus.register_with_key(BusinessBus::business_key("crm-2"), key, again);
+  EXPECT_EQ(bus.refusal(BusinessBus::business_key("crm-2")), std::nullopt)
+      << "what it did not read has gone with its connection";
+}
+
+TEST_F(DeafSystem, GetsItsDeliveriesWhenItHasRead) {
+  ask(1, 1'900);
+  bus.deliver("crm", "news");
+  EXPECT_TRUE(bus.delivered(address).empty());
+  pass_a_tick();
+  EXPECT_TRUE(bus.delivered(address).empty());
+  answer_pings();
+  pass_a_tick();
+  EXPECT_EQ(bus.delivered(address), std::vector<std::string>{"news"});
+}
+
+TEST_F(DeafSystem, IsAskedForNothingMore) {
+  const PeerKey server = BusinessBus::business_key("crm-1");
+  bus.register_with_key(server, key, BusinessBus::wish_of("crm-1", {.apps = {"app.crm"}}));
+  ask(1, 1'900);
+  bus.ask(1, "app.crm");
+  EXPECT_TRUE(bus.take(server, EnvelopeKind::request).empty()) << "it has the same key";
+  pass_a_tick();
+  answer_pings();
+  pass_a_tick();
+  EXPECT_EQ(bus.take(server, EnvelopeKind::request).size(), 1U);
+}
+
+TEST_F(DeafSystem, DoesNotCostAGatewayAnything) {
+  for (std::uint64_t number = 1; number <= 40; ++number) {
+    bus.request(number, 7);
+    bus.reply("w", number);
+  }
+  EXPECT_EQ(bus.verdicts().size(), 40U);
+  EXPECT_EQ(bus.counters().unread_dropped, 0U);
+}
+
+}  // namespace
+}  // namespace parley::test
