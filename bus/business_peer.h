@@ -1,7 +1,7 @@
 // A business system on the bus: asks Parley (push.h), serves clients' requests to services of its own
 // ("app.payroll"), and follows events (event_feed.h). Registered at every broker of its list with one
 // DEALER each; nothing that it asked is lost when a broker dies. Any number of processes may serve an app; a
-// user's requests go to the same one while it is healthy.
+// user's requests go to one of them at a time, as a rule the same.
 //
 //   Loop loop;  Metrics metrics;
 //   BusinessPeer peer(loop, {.instance = "payroll-1", .brokers = {…}}, metrics);

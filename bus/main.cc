@@ -76,7 +76,7 @@ void declare(Config& config, Settings& s) {
   config.number("broker.held_messages", &s.held_messages, 1, 10'000'000,
                 "Requests waiting or unanswered in all; more are refused with retry_later.");
   config.number("broker.held_mib", &s.held_mib, 1, 65'536, "Their size, likewise.");
-  config.number("broker.peers", &s.peers, 2, 100'000, "Gateways and workers; more are refused.");
+  config.number("broker.peers", &s.peers, 2, 5'000, "Gateways and workers; more are refused.");
   config.number("broker.gateway_messages", &s.gateway_messages, 100, 10'000'000,
                 "Messages waiting for one gateway that does not read; more are dropped.");
   config.number("broker.drain_s", &s.drain_s, 0, 3'600,
