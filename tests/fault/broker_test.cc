@@ -8,9 +8,10 @@ namespace {
 
 TEST(BrokerCrash, OnceASecondLosesAndRepeatsNothingAndIsNotNoticed) {
   constexpr Duration pace = 1s;
+  const Duration length = fault_length(60s);
   FaultRunOptions options{.cluster = busy_cluster(),
-                          .nemesis = kill_at_random({"broker-1", "broker-2"}, pace, fault_length()),
-                          .faults_min = static_cast<std::size_t>(fault_length() / pace) * 4 / 5};
+                          .nemesis = kill_at_random({"broker-1", "broker-2"}, pace, length),
+                          .faults_min = static_cast<std::size_t>(length / pace) * 4 / 5};
   options.cluster.brokers = 2;
   const FaultRun run = run_with_faults(options);
   expect_unnoticed(run);

@@ -9,8 +9,8 @@ TEST(WorkerCrash, LosesAndRepeatsNothingAndIsNotNoticed) {
   constexpr Duration pace = 500ms;
   FaultRunOptions options{
       .cluster = busy_cluster(),
-      .nemesis = kill_in_turn({"worker-1", "worker-2", "worker-3"}, pace, fault_length()),
-      .faults_min = static_cast<std::size_t>(fault_length() / pace) / 2};
+      .nemesis = kill_in_turn({"worker-1", "worker-2", "worker-3"}, pace, fault_length(15s)),
+      .faults_min = static_cast<std::size_t>(fault_length(15s) / pace) / 2};
   options.cluster.workers = 3;
   const FaultRun run = run_with_faults(options);
   expect_unnoticed(run);

@@ -71,9 +71,9 @@ WorkloadOptions people_of(const ChatOptions& chat, Duration pause) {
   return options;
 }
 
-Duration fault_length() {
+Duration fault_length(std::chrono::seconds preset) {
   const char* text = std::getenv("PARLEY_FAULT_SECONDS");
-  std::int64_t seconds = 15;
+  std::int64_t seconds = preset.count();
   if (text != nullptr) std::from_chars(text, text + std::string_view(text).size(), seconds);
   return std::chrono::seconds(seconds);
 }

@@ -14,8 +14,8 @@ namespace parley::test {
 
 using namespace verify;  // histories and what judges them
 
-// 15 s, or PARLEY_FAULT_SECONDS.
-Duration fault_length();
+// PARLEY_FAULT_SECONDS, if it is set.
+Duration fault_length(std::chrono::seconds preset);
 
 struct ChatOptions {
   unsigned pairs = 3;
