@@ -24,6 +24,7 @@ Errc public_code(std::uint16_t number) {
   return number < GatewayCounts::errcs ? static_cast<Errc>(number) : Errc::internal;
 }
 
+// Of the session's own count: a client may use a frame's number again, and does after its login.
 std::uint64_t trace_of(std::uint64_t seed, ConnectionId connection, std::uint32_t number) {
   std::uint64_t z = seed + connection.value * 0x9E3779B97F4A7C15ULL + number;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -149,7 +150,7 @@ Session::Publish Session::publish(const VerbInfo& verb, const Frame& frame) {
   header.key = id_.value;
   header.target = frame.header.target;
   header.origin = origin_;
-  header.trace = trace_of(rules_.trace_seed, id_, frame.header.number);
+  header.trace = trace_of(rules_.trace_seed, id_, ++published_);
   if (auto* ready = std::get_if<Ready>(&state_)) {
     ready->in_flight.push_back(frame.header.number);
     header.user = ready->user;

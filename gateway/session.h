@@ -161,6 +161,7 @@ class Session {
   Inbox inbox_;
   RateGuard guard_;
   std::uint32_t leave_after_ms_ = 0;  // not 0: leaving; what the client is told
+  std::uint32_t published_ = 0;       // requests
   bool logged_in_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "gateway/session.h"
 
+#include <set>
+
 #include "gateway/connection_id.h"
 #include "proto/bytes.h"
 #include "tests/unit/gateway/channel_peer.h"
@@ -298,6 +300,21 @@ TEST(SessionRequest, CarriesTheSessionsIdentityAndNothingOfTheBodys) {
   EXPECT_EQ(line.published[0].header.key, 1234U);
   EXPECT_EQ(line.published[1].header.key, alice.value);
   EXPECT_NE(line.published[0].header.trace, line.published[1].header.trace);
+}
+
+TEST(SessionRequest, HasATraceOfItsOwnAlsoWhenItsNumberWasUsedBefore) {
+  Line line;
+  line.shake_hands();
+  line.send(line.client.request(Verb::login_password, 1, "secret"));
+  line.grant(1);
+  for (int i = 0; i < 2; ++i) {
+    line.send(line.client.request(Verb::c2c_send, 1));
+    line.reply(1, line.answer(Verb::c2c_send), "ack");
+  }
+  ASSERT_EQ(line.published.size(), 3U);
+  std::set<std::uint64_t> traces;
+  for (const auto& publish : line.published) traces.insert(publish.header.trace);
+  EXPECT_EQ(traces.size(), 3U);
 }
 
 TEST(SessionRequest, ANumberInFlightIsNotTakenTwice) {
