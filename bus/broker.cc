@@ -39,6 +39,7 @@ Broker::Broker(BrokerOptions options, Instant now)
       now_(now),
       ticked_(now) {
   dispatcher_.set_now(now);
+  deliveries_.set_now(now);
 }
 
 void Broker::advance(Instant now) {
@@ -48,6 +49,7 @@ void Broker::advance(Instant now) {
   }
   now_ = now;
   dispatcher_.set_now(now);
+  deliveries_.set_now(now);
 }
 
 void Broker::on_message(const PeerKey& from, const Principal& who, std::string bytes, Instant now) {

@@ -1,6 +1,8 @@
 #include "bus/deliveries.h"
 
 #include "bus/peers.h"
+#include "proto/delivery.h"
+#include "proto/limits.h"
 
 namespace parley {
 
@@ -18,7 +20,13 @@ void Deliveries::send(Peer& to, std::string bytes) {
   ++to.deliveries.sent;
   to.deliveries.sent_bytes += bytes.size();
   ++output_.counters.deliveries;
+  note(FlightPoint::broker_delivered, bytes);
   output_.send(to, std::move(bytes));
+}
+
+void Deliveries::note(FlightPoint point, std::string_view envelope) {
+  for (const std::uint64_t trace : causes_of(envelope.substr(limits::envelope_header_bytes)))
+    output_.flights.note({.trace = trace, .at = now_, .point = point});
 }
 
 void Deliveries::deliver(Peer& to, std::string bytes) {
@@ -28,6 +36,7 @@ void Deliveries::deliver(Peer& to, std::string bytes) {
       state.waiting_bytes + bytes.size() > options_.waiting_delivery_bytes_max) {
     ++state.dropped;
     ++output_.counters.deliveries_dropped;
+    note(FlightPoint::broker_dropped, bytes);
     return;
   }
   ++state.exhausted;

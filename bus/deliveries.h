@@ -38,6 +38,9 @@ class Deliveries {
   Deliveries(const BrokerOptions& options, BrokerOutput& output)
       : options_(options), output_(output) {}
 
+  // Before each input.
+  void set_now(Instant now) { now_ = now; }
+
   // Requires: the peer wants deliveries.
   void deliver(Peer& to, std::string bytes);
   // The peer has dealt with so much since it registered. False: it claims what it was not sent.
@@ -48,9 +51,11 @@ class Deliveries {
  private:
   bool has_credit(const Peer& peer, std::size_t bytes) const;
   void send(Peer& to, std::string bytes);
+  void note(FlightPoint point, std::string_view envelope);
 
   const BrokerOptions& options_;
   BrokerOutput& output_;
+  Instant now_{};
 };
 
 }  // namespace parley

@@ -10,6 +10,7 @@
 #include "bus/flight_log.h"
 #include "bus/publisher_core.h"
 #include "proto/bus.pb.h"
+#include "proto/delivery.h"
 #include "proto/limits.h"
 
 namespace parley {
@@ -125,6 +126,8 @@ void Publisher::Impl::on_message(std::size_t broker, const EnvelopeHeader& heade
     flight.note(FlightPoint::gateway_replied, header);
     handlers.on_reply(header, body);
   } else if (header.kind == EnvelopeKind::deliver) {
+    for (const std::uint64_t trace : causes_of(body))
+      flight.note(FlightPoint::gateway_delivered, {.trace = trace});
     handlers.on_delivery(header, body);
   } else if (header.kind == EnvelopeKind::not_registered) {
     core.on_refused(broker, header.id, loop.now());

@@ -65,6 +65,9 @@ const std::vector<Step>& way_of_a_request() {
       {"broker_expired", {"broker_accepted"}},
       {"broker_replied", {"worker_replied", "business_replied"}},
       {"broker_late_reply", {"worker_replied", "business_replied"}},
+      {"broker_delivered", {"worker_received"}},
+      {"broker_dropped", {"worker_received"}},
+      {"gateway_delivered", {"broker_delivered"}},
       {"gateway_replied",
        {"broker_replied", "broker_refused", "broker_parked", "broker_expired"}},
       {"business_got_answer",
@@ -133,6 +136,12 @@ std::string outcome_of(const std::vector<TraceLine>& lines) {
   return error == 0 ? "answered" : "answered with " + error_text(error);
 }
 
+// Others may be told later, and somebody answer too late.
+const TraceLine& end_of(const std::vector<TraceLine>& lines) {
+  const TraceLine* answer = answer_of(lines);
+  return answer != nullptr ? *answer : lines.back();
+}
+
 std::string headline(const TraceSummary& summary) {
   const std::string user = summary.user != 0 ? fmt::format(" of user {}", summary.user) : "";
   return fmt::format("{}: {}{}, {}, {}", trace_text(summary.trace), verb_text(summary.verb), user,
@@ -164,7 +173,7 @@ std::vector<TraceLine> merged(const std::vector<wire::TraceAnswer>& answers) {
 TraceSummary summary_of(const std::vector<TraceLine>& lines) {
   TraceSummary summary{.trace = lines.front().event.trace(),
                        .began_us = lines.front().event.at_us(),
-                       .took_us = lines.back().event.at_us() - lines.front().event.at_us(),
+                       .took_us = end_of(lines).event.at_us() - lines.front().event.at_us(),
                        .outcome = outcome_of(lines)};
   for (const TraceLine& line : lines) {
     if (line.event.verb() != 0) summary.verb = line.event.verb();

@@ -25,7 +25,7 @@ struct TraceSummary {
   std::uint32_t verb = 0;
   std::uint64_t user = 0;
   std::int64_t began_us = 0;
-  std::int64_t took_us = 0;  // from the first event to the last
+  std::int64_t took_us = 0;  // from the first event to the answer; none is known: to the last
   std::string outcome;       // "answered", "answered with retry_later", "set aside as poison" …
 };
 // Requires: lines of one trace, as merged() returns them, at least one.

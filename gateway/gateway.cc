@@ -295,6 +295,7 @@ void Gateway::on_delivery(const EnvelopeHeader& header, std::string_view body) {
                      {{"trace", trace_text(header.trace)}, {"why", items.error().detail}});
   }
   for (const DeliveryItem& item : *items) {
+    if (item.notice == notice_causes) continue;  // the bus has noted them
     const auto notice = notice_info(item.notice);
     if (!notice || notice->receiver == Receiver::business ||
         item.body.size() > limits::frame_body_max) {

@@ -1,5 +1,7 @@
 #include "proto/delivery.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "proto/bytes.h"
 
@@ -17,6 +19,30 @@ void append_delivery(const DeliveryItem& item, std::string& out) {
   append(out, item.skip_device.value);
   for (const UserId user : item.users) append(out, user.value);
   out.append(item.body);
+}
+
+std::size_t causes_bytes(std::size_t traces) { return fixed_bytes + traces * 8; }
+
+void append_causes(std::span<const std::uint64_t> traces, std::string& out) {
+  PARLEY_ASSERT(traces.size() <= causes_max);
+  std::string body;
+  body.reserve(traces.size() * 8);
+  for (const std::uint64_t trace : traces) append(body, trace);
+  DeliveryItem item;
+  item.notice = notice_causes;
+  item.body = body;
+  append_delivery(item, out);
+}
+
+std::vector<std::uint64_t> causes_of(std::string_view bytes) {
+  const bool says = bytes.size() >= fixed_bytes && load<std::uint16_t>(bytes, 0) == notice_causes &&
+                    load<std::uint16_t>(bytes, 2) == 0;
+  if (!says) return {};
+  const std::size_t length = load<std::uint32_t>(bytes, 4);
+  bytes.remove_prefix(fixed_bytes);
+  std::vector<std::uint64_t> traces(std::min({length, bytes.size(), causes_max * 8}) / 8);
+  for (std::size_t i = 0; i < traces.size(); ++i) traces[i] = load<std::uint64_t>(bytes, i * 8);
+  return traces;
 }
 
 Result<std::vector<DeliveryItem>> decode_deliveries(std::string_view bytes) {

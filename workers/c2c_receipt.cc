@@ -53,7 +53,7 @@ std::vector<C2cReceipts::Wish> C2cReceipts::gather(
     const EnvelopeHeader& header = requests[i].header;
     const Place place{header.user, ConversationId{header.target}};
     const auto [found, is_new] = index.try_emplace(place, wishes.size());
-    if (is_new) wishes.push_back({place, {}, header.device, {}, false});
+    if (is_new) wishes.push_back({place, {}, header.device, header.trace, {}, false});
     Wish& wish = wishes[found->second];
     const Cursors to = wanted(requests[i].body);
     wish.to.received = std::max(wish.to.received, to.received);
@@ -106,8 +106,9 @@ Status C2cReceipts::carry_out(std::vector<Wish>& wishes, Outcome& outcome) {
     last_seen_.put(wishes[i].place, *stand[i]);
     for (const std::size_t place : wishes[i].requests)
       outcome.answers[place] = answer_of(*stand[i]);
-    if (wishes[i].repeated || !stood[i] || differ(*stood[i], *stand[i]))
-      outcome.deliveries.push_back(notice_of(user, conversation, *stand[i], wishes[i].from));
+    if (!wishes[i].repeated && stood[i] && !differ(*stood[i], *stand[i])) continue;
+    outcome.deliveries.push_back(notice_of(user, conversation, *stand[i], wishes[i].from));
+    outcome.deliveries.back().trace = wishes[i].trace;
   }
   return {};
 }

@@ -31,6 +31,7 @@ class C2cReceipts {
     Place place;
     Cursors to;
     DeviceId from;                      // 0: several devices
+    std::uint64_t trace;                // of the first of them
     std::vector<std::size_t> requests;  // places in the batch
     bool repeated = false;              // the worker that moved them may have died before it told
   };

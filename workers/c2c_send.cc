@@ -46,7 +46,8 @@ Outcome C2cSender::send(std::span<const Request<wire::SendRequest>> requests,
   places.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (Status checked = check(requests[i].body); checked) {
-      postings.push_back({entry_of(requests[i], moment.wall_ms), requests[i].header.device});
+      const EnvelopeHeader& header = requests[i].header;
+      postings.push_back({entry_of(requests[i], moment.wall_ms), header.device, header.trace});
       places.push_back(i);
     } else {
       outcome.answers[i] = tl::unexpected(std::move(checked).error());

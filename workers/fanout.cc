@@ -18,30 +18,57 @@ class Packer {
  public:
   explicit Packer(std::uint64_t lanes) : lanes_(lanes) {}
 
-  void add(InstanceId gateway, std::uint64_t key, const DeliveryItem& item, Way way) {
-    const Address to{gateway, way == Way::by_key ? key % lanes_ : 0, way};
+  void add(InstanceId gateway, const Delivery& delivery, const DeliveryItem& item, Way way) {
+    const Address to{gateway, way == Way::by_key ? delivery.key % lanes_ : 0, way};
     const std::size_t bytes = item_fixed_bytes + item.users.size() * 8 + item.body.size();
-    append_delivery(item, message_with_room(to, bytes).items);
+    Message& message = message_with_room(to, bytes);
+    append_delivery(item, message.packed.items);
+    note_cause(message.causes, delivery.trace);
   }
 
-  std::vector<PackedDelivery> take() { return std::move(messages_); }
+  std::vector<PackedDelivery> take() {
+    std::vector<PackedDelivery> packed;
+    packed.reserve(messages_.size());
+    for (Message& message : messages_) {
+      if (!message.causes.empty()) put_first(message.causes, message.packed.items);
+      packed.push_back(std::move(message.packed));
+    }
+    return packed;
+  }
 
  private:
   using Address = std::tuple<InstanceId, std::uint64_t, Way>;  // the number is a lane
+  struct Message {
+    PackedDelivery packed;
+    std::vector<std::uint64_t> causes;  // traces
+  };
 
-  PackedDelivery& message_with_room(const Address& to, std::size_t bytes) {
+  // What one request causes comes together.
+  static void note_cause(std::vector<std::uint64_t>& causes, std::uint64_t trace) {
+    if (trace == 0 || causes.size() >= causes_max) return;
+    if (causes.empty() || causes.back() != trace) causes.push_back(trace);
+  }
+  static void put_first(const std::vector<std::uint64_t>& causes, std::string& items) {
+    std::string whole;
+    whole.reserve(causes_bytes(causes.size()) + items.size());
+    append_causes(causes, whole);
+    items = std::move(whole.append(items));
+  }
+
+  Message& message_with_room(const Address& to, std::size_t bytes) {
     const auto [found, is_new] = open_.try_emplace(to, messages_.size());
     if (!is_new) {
-      PackedDelivery& message = messages_[found->second];
-      if (message.items.size() + bytes <= limits::delivery_body_max) return message;
+      Message& message = messages_[found->second];
+      const std::size_t causes = causes_bytes(message.causes.size() + 1);
+      if (message.packed.items.size() + bytes + causes <= limits::delivery_body_max) return message;
       found->second = messages_.size();
     }
-    messages_.push_back({std::get<0>(to), std::get<1>(to), {}, std::get<2>(to)});
+    messages_.push_back({{std::get<0>(to), std::get<1>(to), {}, std::get<2>(to)}, {}});
     return messages_.back();
   }
 
   std::uint64_t lanes_;
-  std::vector<PackedDelivery> messages_;
+  std::vector<Message> messages_;
   std::map<Address, std::size_t> open_;  // the message that has room
 };
 
@@ -64,7 +91,7 @@ void add_by_route(const Delivery& delivery, const RouteOf& route_of, Packer& pac
   for (auto& [gateway, users] : shares) {
     item.skip_device = users[0] == delivery.users[0] ? delivery.skip_device : DeviceId{};
     item.users = std::move(users);
-    packer.add(gateway, delivery.key, item, Way::by_key);
+    packer.add(gateway, delivery, item, Way::by_key);
   }
 }
 
@@ -72,7 +99,7 @@ void add_for_all(const Delivery& delivery, Packer& packer) {
   DeliveryItem item = item_of(delivery);
   item.users = delivery.users;
   const bool for_gateways = delivery.reach == Reach::every_gateway;
-  packer.add(every_gateway, delivery.key, item, for_gateways ? Way::by_every_broker : Way::by_key);
+  packer.add(every_gateway, delivery, item, for_gateways ? Way::by_every_broker : Way::by_key);
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ struct Delivery {
   DeviceId skip_device = {};  // a device of users[0] that is left out; 0 = none
   std::vector<UserId> users = {};
   std::string body = {};  // the notice message, encoded
+  std::uint64_t trace = 0;  // of the request that caused it
 };
 
 // The outcome of a batch: one answer for each request, in order.

@@ -77,7 +77,8 @@ Delivery Poster::delivery_of(const Posting& posting, const Appended& appended) {
           .target = entry.conversation.value,
           .skip_device = posting.from,
           .users = {entry.sender, peer},
-          .body = notice_.SerializeAsString()};
+          .body = notice_.SerializeAsString(),
+          .trace = posting.trace};
 }
 
 }  // namespace parley

@@ -15,6 +15,7 @@ namespace parley {
 struct Posting {
   NewEntry entry;
   DeviceId from = {};  // the sender's device, which is not told; 0: none
+  std::uint64_t trace = 0;  // of the request
 };
 
 class Poster {

@@ -166,6 +166,8 @@ Service& Service::on_each(Verb verb, Lane lane, Authoriser authorise,
                         for (const auto& request : requests) {
                           Response response = handler(request, moment);
                           outcome.answers.push_back(std::move(response.answer));
+                          for (Delivery& delivery : response.deliveries)
+                            delivery.trace = request.header.trace;
                           std::ranges::move(response.deliveries,
                                             std::back_inserter(outcome.deliveries));
                         }

@@ -30,6 +30,8 @@ void try_envelope(std::string_view bytes) {
 }
 
 void try_deliveries(std::string_view bytes) {
+  const auto causes = causes_of(bytes);
+  PARLEY_ASSERT(causes.size() <= causes_max && causes.size() * 8 <= bytes.size());
   const auto items = decode_deliveries(bytes);
   if (!items) return;
   std::string again;

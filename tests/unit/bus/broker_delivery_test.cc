@@ -1,4 +1,5 @@
 // Deliveries go out within the credit of their receiver.
+#include "proto/delivery.h"
 #include "tests/unit/bus/business_harness.h"
 
 namespace parley::test {
@@ -71,6 +72,41 @@ TEST(DeliveryCredit, WhatWaitsIsBoundedAndTheNewestIsDropped) {
     EXPECT_EQ(peer.deliveries_dropped(), 1U);
     EXPECT_EQ(peer.credit_exhausted(), 2U);
   }
+}
+
+// What the broker remembers of that trace.
+std::vector<std::string> points_of(BusinessBus& bus, std::uint64_t trace) {
+  const PeerKey admin{Side::gateways, "operator"};
+  wire::AdminRequest request;
+  request.mutable_trace()->set_trace(trace);
+  bus.give(admin, {.kind = EnvelopeKind::admin}, request.SerializeAsString());
+  wire::AdminReply reply;
+  EXPECT_TRUE(reply.ParseFromString(bus.take(admin, EnvelopeKind::admin_reply).at(0).body));
+  std::vector<std::string> points;
+  for (const auto& event : reply.trace().events()) points.push_back(event.point());
+  return points;
+}
+
+TEST(DeliveryTrace, IsOfWhatWasSentAndOfWhatWasDropped) {
+  BusinessBus bus({.waiting_deliveries_max = 1});
+  bus.register_business("r", {.deliveries = {.messages = 1, .bytes = 10'000}});
+  const auto caused_by = [](std::vector<std::uint64_t> traces) {
+    std::string body;
+    append_causes(traces, body);
+    return body;
+  };
+  const std::string both = caused_by({11, 12});
+  bus.deliver("r", both);
+  bus.deliver("r", caused_by({13}));  // waits
+  bus.deliver("r", caused_by({14}));  // finds no room
+  bus.deliver("nobody", caused_by({15}));
+  EXPECT_THAT(points_of(bus, 11), ElementsAre("broker_delivered"));
+  EXPECT_THAT(points_of(bus, 12), ElementsAre("broker_delivered"));
+  EXPECT_THAT(points_of(bus, 13), IsEmpty());
+  EXPECT_THAT(points_of(bus, 14), ElementsAre("broker_dropped"));
+  EXPECT_THAT(points_of(bus, 15), IsEmpty());
+  bus.grant(receiver, 1, size_of(both));
+  EXPECT_THAT(points_of(bus, 13), ElementsAre("broker_delivered"));
 }
 
 TEST(DeliveryCredit, ThatWasNeverUsedUpIsNotBelieved) {

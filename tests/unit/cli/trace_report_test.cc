@@ -131,6 +131,24 @@ TEST(Trace, OfAnAppsRequestIsToldInTheOrderOfCauses) {
                           "gateway_replied"));
 }
 
+TEST(TraceSummary, TakesUntilTheAnswerWhateverIsToldLater) {
+  auto answers = usual();
+  *answers[2].add_events() = answer("gateway-1", {{"gateway_delivered", 9'000}}).events(0);
+  EXPECT_EQ(summary_of(merged(answers)).took_us, 2'600);
+  EXPECT_EQ(summary_of(merged({answers[0]})).took_us, 2'300) << "by the broker's word";
+  EXPECT_EQ(summary_of(merged({answers[1]})).took_us, 2'100) << "no answer is known";
+}
+
+TEST(Trace, PutsWhatOthersAreToldBehindItsCause) {
+  auto answers = usual();
+  *answers[0].add_events() = answer("broker-1", {{"broker_delivered", 250}}).events(0);
+  *answers[2].add_events() = answer("gateway-1", {{"gateway_delivered", 240}}).events(0);
+  EXPECT_THAT(points(merged(answers)),
+              ElementsAre("gateway_published", "broker_accepted", "broker_sent", "worker_received",
+                          "broker_delivered", "gateway_delivered", "worker_replied",
+                          "broker_replied", "gateway_replied"));
+}
+
 TEST(TraceSummary, SaysHowItEnded) {
   const TraceSummary good = summary_of(merged(usual()));
   EXPECT_EQ(good.outcome, "answered");

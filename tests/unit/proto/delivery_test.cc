@@ -74,5 +74,46 @@ TEST(DeliveryItems, WithTooManyUsersAreAProgrammersError) {
   EXPECT_DEATH(append_delivery(item, out), "users");
 }
 
+TEST(DeliveryCauses, StandFirstAndAreReadWithoutTheRest) {
+  const std::vector<std::uint64_t> traces{0x1112131415161718, 2};
+  std::string bytes;
+  append_causes(traces, bytes);
+  EXPECT_EQ(bytes.size(), causes_bytes(2));
+  EXPECT_EQ(bytes.substr(0, 8), std::string("\0\0\0\0\x10\0\0\0", 8));
+  EXPECT_EQ(bytes.substr(24, 8), "\x18\x17\x16\x15\x14\x13\x12\x11");
+  bytes += packed();
+  EXPECT_EQ(causes_of(bytes), traces);
+  const auto items = decode_deliveries(bytes);
+  ASSERT_TRUE(items);
+  ASSERT_EQ(items->size(), 3U);
+  EXPECT_EQ((*items)[0].notice, notice_causes);
+  expect_equal((*items)[1], first);
+}
+
+TEST(DeliveryCauses, AreNoneWhereNothingIsSaid) {
+  EXPECT_TRUE(causes_of("").empty());
+  EXPECT_TRUE(causes_of(packed()).empty());
+  EXPECT_TRUE(causes_of(std::string(23, '\0')).empty());
+  std::string with_users;
+  DeliveryItem item = first;
+  item.notice = notice_causes;
+  append_delivery(item, with_users);
+  EXPECT_TRUE(causes_of(with_users).empty());
+}
+
+TEST(DeliveryCauses, AreNoMoreThanThereAreBytesForAndTheBound) {
+  std::string bytes;
+  append_causes(std::vector<std::uint64_t>{1, 2}, bytes);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_LE(causes_of(std::string_view(bytes).substr(0, size)).size(), size < 32 ? 0U : 1U);
+  std::string many;
+  const std::string body(8 * (causes_max + 1), 'x');
+  DeliveryItem item = second;
+  item.notice = notice_causes;
+  item.body = body;
+  append_delivery(item, many);
+  EXPECT_EQ(causes_of(many).size(), causes_max);
+}
+
 }  // namespace
 }  // namespace parley

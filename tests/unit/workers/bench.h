@@ -50,6 +50,7 @@ struct Question {
   std::string body = {};
   std::uint8_t attempt = 1;
   InstanceId gateway{99};  // or the business system that asks
+  std::uint64_t trace = 0;
 };
 
 class Bench {
@@ -109,6 +110,7 @@ class Bench {
     request.header.key = question.target;
     request.header.ttl_ms = 10'000;
     request.header.id.gateway = question.gateway;
+    request.header.trace = question.trace;
     request.body = question.body;
     return request;
   }

@@ -88,7 +88,9 @@ TEST_F(C2cReceipt, FollowsALogThatAnotherWorkerExtended) {
 
 TEST_F(C2cReceipt, OfOneUserInOneBatchBecomeOneMoveAndOneNotice) {
   const auto of = [&](const Session& who, std::uint64_t upto) {
-    return Question{who, chat, receipt(upto, 0).SerializeAsString()};
+    Question question{who, chat, receipt(upto, 0).SerializeAsString()};
+    question.trace = 100 + upto;
+    return question;
   };
   const auto outcome =
       bench.ask_batch(Verb::c2c_receipt, {of(bob, 1), of(bob, 3), of(ann, 5), of(bob, 2)});
@@ -101,6 +103,8 @@ TEST_F(C2cReceipt, OfOneUserInOneBatchBecomeOneMoveAndOneNotice) {
   EXPECT_EQ(noticed(0).user(), bob.user.value);
   EXPECT_EQ(noticed(0).received(), 3u);
   EXPECT_EQ(noticed(1).user(), ann.user.value);
+  EXPECT_EQ(outcome.deliveries[0].trace, 101u) << "of the first of them";
+  EXPECT_EQ(outcome.deliveries[1].trace, 105u);
 }
 
 TEST_F(C2cReceipt, FromTwoDevicesAtOnceSkipNeither) {

@@ -53,8 +53,10 @@ TEST_F(C2cSend, RefusesTheSameIdWithAnotherBody) {
 
 TEST_F(C2cSend, KeepsTheOrderOfPipelinedMessages) {
   std::vector<Question> questions;
-  for (unsigned i = 0; i < 50; ++i)
+  for (unsigned i = 0; i < 50; ++i) {
     questions.push_back({ann, chat, text(i, std::to_string(i)).SerializeAsString()});
+    questions.back().trace = 100 + i;
+  }
   const auto outcome = bench.ask_batch(Verb::c2c_send, questions);
   for (unsigned i = 0; i < 50; ++i) {
     wire::SendReply reply;
@@ -65,6 +67,7 @@ TEST_F(C2cSend, KeepsTheOrderOfPipelinedMessages) {
   wire::MessageNotice notice;
   ASSERT_TRUE(notice.ParseFromString(outcome.deliveries[49].body));
   EXPECT_EQ(notice.entry().body(), "49");
+  for (unsigned i = 0; i < 50; ++i) EXPECT_EQ(outcome.deliveries[i].trace, 100 + i);
 }
 
 TEST_F(C2cSend, DeliversTheEntryToBothButNotToTheSendingDevice) {

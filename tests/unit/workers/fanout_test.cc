@@ -152,6 +152,44 @@ TEST(Fanout, OneConversationAlwaysTravelsInOneLane) {
   }
 }
 
+TEST(Fanout, SaysFirstWhichRequestsCausedAMessageEachOnce) {
+  std::vector<Delivery> deliveries;
+  for (const std::uint64_t trace : {7u, 7u, 0u, 8u}) {
+    deliveries.push_back(message(1, "x"));
+    deliveries.back().trace = trace;
+  }
+  const Routes found = routes({{north}, {south}});
+  const auto packed = pack(deliveries, &found, 1);
+  ASSERT_EQ(packed.size(), 2u);
+  for (const PackedDelivery& one : packed) {
+    EXPECT_THAT(causes_of(one.items), ElementsAre(7, 8));
+    const auto items = items_in(one);
+    ASSERT_EQ(items.size(), 5u);
+    EXPECT_EQ(items[0].notice, notice_causes);
+    EXPECT_EQ(items[4].body, "x");
+  }
+  deliveries.resize(3);
+  for (Delivery& delivery : deliveries) delivery.trace = 0;
+  EXPECT_EQ(items_in(pack(deliveries, &found, 1)[0]).size(), 3u) << "nothing to say";
+}
+
+TEST(Fanout, TellsOnlySoManyCausesAndKeepsWithinTheLimit) {
+  std::vector<Delivery> deliveries;
+  for (std::uint64_t i = 0; i < 3'000; ++i) {
+    deliveries.push_back(message(1, "x"));
+    deliveries.back().trace = i + 1;
+  }
+  const Routes found = routes({{north}, {}});
+  for (const PackedDelivery& one : pack(deliveries, &found, 1)) {
+    EXPECT_LE(one.items.size(), limits::delivery_body_max);
+    EXPECT_LE(causes_of(one.items).size(), causes_max);
+  }
+  for (Delivery& delivery : deliveries) delivery.body = std::string(2'000, 'y');
+  const auto full = pack(deliveries, &found, 1);
+  ASSERT_GT(full.size(), 2u);
+  for (const PackedDelivery& one : full) EXPECT_LE(one.items.size(), limits::delivery_body_max);
+}
+
 TEST(Fanout, BeginsAnotherMessageAtTheLimitAndKeepsTheOrder) {
   std::vector<Delivery> deliveries;
   for (int i = 0; i < 40; ++i)

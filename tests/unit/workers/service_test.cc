@@ -77,11 +77,17 @@ TEST(Service, TheAdapterAsksForOneAtATimeAndKeepsAllDeliveries) {
         if (request.body.from() == 2) return {fail(Errc::refused), {delivery}};
         return {Answer{.body = "ok"}, {delivery, delivery}};
       });
-  const auto outcome = run(service, {asking(range(1)), asking(range(2))});
+  BusRequest first = asking(range(1));
+  BusRequest second = asking(range(2));
+  first.header.trace = 11;
+  second.header.trace = 12;
+  const auto outcome = run(service, {first, second});
   EXPECT_EQ(outcome.answers[0]->body, "ok");
   EXPECT_EQ(code_of(outcome.answers[1]), Errc::refused);
   ASSERT_EQ(outcome.deliveries.size(), 3u);
   EXPECT_EQ(outcome.deliveries[2].key, 2u);
+  EXPECT_EQ(outcome.deliveries[1].trace, 11u);
+  EXPECT_EQ(outcome.deliveries[2].trace, 12u);
 }
 
 TEST(Service, NamesTheVerbsThatNobodyServes) {
