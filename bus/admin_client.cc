@@ -99,6 +99,9 @@ std::vector<Result<Answer>> ask(const Endpoints& brokers, std::string_view quest
 
 template <typename Message>
 Result<Message> parse(EnvelopeKind expected, const Envelope& envelope) {
+  const auto refusal = errc_from(envelope.header.error);
+  if (envelope.header.kind == EnvelopeKind::not_registered && refusal)
+    return fail(*refusal, std::string(text_of(*refusal)));
   Message message;
   if (envelope.header.kind != expected ||
       !message.ParseFromArray(envelope.body.data(), static_cast<int>(envelope.body.size())))

@@ -73,9 +73,9 @@ void Broker::on_message(const PeerKey& from, const Principal& who, std::string b
   if (peer == nullptr) {
     ++output_.counters.strangers;
     tell(PeerEvent::Kind::unregistered, from, who, peer);
-    return turn_away(from, header.id, Errc::unauthenticated);
+    return turn_away(from, who, header.id, Errc::unauthenticated);
   }
-  if (header.kind == EnvelopeKind::ping) return say(from, EnvelopeKind::pong);
+  if (header.kind == EnvelopeKind::ping) return say(from, who, EnvelopeKind::pong);
   if (header.kind == EnvelopeKind::pong) return;
   if (header.kind == EnvelopeKind::bye) return lose(*peer, PeerEvent::Kind::left);
   on_peer(*peer, header, std::move(bytes));
@@ -119,12 +119,12 @@ void Broker::on_question(const PeerKey& from, const Envelope& envelope, const Pr
   if (!who.roles.has(Role::admin)) {
     ++output_.counters.misplaced;
     tell(PeerEvent::Kind::forbidden, from, who, peer);
-    return turn_away(from, envelope.header.id, Errc::refused);
+    return turn_away(from, who, envelope.header.id, Errc::refused);
   }
   if (!meter_.may_ask(Role::admin, RoleMeter::account_of(who, {}), now_)) {
     ++output_.counters.rate_limited;
     tell(PeerEvent::Kind::rate_limited, from, who, peer);
-    return turn_away(from, envelope.header.id, Errc::rate_limited);
+    return turn_away(from, who, envelope.header.id, Errc::rate_limited);
   }
   if (envelope.header.kind == EnvelopeKind::status) return on_status(from);
   on_admin(from, envelope);
@@ -145,7 +145,7 @@ void Broker::on_request(Peer& asker, const EnvelopeHeader& header, std::string b
     ++output_.counters.duplicates;
     return;
   }
-  if (draining_) return turn_away(asker.key, header.id, Errc::going_away);
+  if (draining_) return turn_away(asker.key, asker.principal, header.id, Errc::going_away);
   if (asker.role == Role::business) return on_business_request(asker, header, bytes);
   if (!takes_from_gateways(header.verb)) {
     misplaced(asker);
@@ -217,6 +217,12 @@ void Broker::tell(PeerEvent::Kind kind, const PeerKey& from, const Principal& wh
 
 void Broker::on_register(const PeerKey& from, const Principal& who, const Envelope& envelope) {
   auto candidate = read_registration(from, who, envelope, options_);
+  Peer* same = peers_.find(from);
+  if (same != nullptr && candidate && same->boot == candidate->boot &&
+      same->name == candidate->name) {
+    same->heard_at = now_;
+    return welcome(*same);  // our answer to its first REGISTER was slow or lost
+  }
   const std::uint64_t account = RoleMeter::account_of(who, candidate ? candidate->name : "?");
   Status verdict;
   if (!meter_.may_register(account, now_)) {
@@ -226,11 +232,6 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
     verdict = fail(candidate.error().code);
   } else {
     candidate->account = account;
-    Peer* same = peers_.find(from);
-    if (same != nullptr && same->boot == candidate->boot && same->name == candidate->name) {
-      same->heard_at = now_;
-      return welcome(*same);  // our answer to its first REGISTER was slow or lost
-    }
     verdict = make_way_for(from, *candidate);
   }
   if (!verdict) {
@@ -241,7 +242,7 @@ void Broker::on_register(const PeerKey& from, const Principal& who, const Envelo
                   .name = candidate ? candidate->name : "?",
                   .key = who.key,
                   .reason = verdict.error().code});
-    return turn_away(from, envelope.header.id, verdict.error().code);
+    return turn_away(from, who, envelope.header.id, verdict.error().code);
   }
   candidate->heard_at = candidate->pinged_at = now_;
   candidate->registration = ++output_.counters.registrations;
@@ -281,19 +282,20 @@ void Broker::welcome(const Peer& peer) {
   body.set_dead_after_ms(static_cast<std::uint32_t>(to_ms(options_.dead_after)));
   const EnvelopeHeader header{.kind = EnvelopeKind::registered,
                               .id = {.gateway = peer.instance, .boot = peer.boot}};
-  output_.send(peer.key, encode(header, body.SerializeAsString()));
+  output_.answer(peer.key, peer.principal, encode(header, body.SerializeAsString()));
 }
 
-void Broker::turn_away(const PeerKey& to, const RequestId& about, Errc reason) {
+void Broker::turn_away(const PeerKey& to, const Principal& who, const RequestId& about,
+                       Errc reason) {
   const EnvelopeHeader header{.kind = EnvelopeKind::not_registered,
                               .error = static_cast<std::uint16_t>(reason),
                               .id = about,
                               .retry_after_ms = options_.retry_hint_ms};
-  output_.send(to, encode(header, {}));
+  output_.answer(to, who, encode(header, {}));
 }
 
-void Broker::say(const PeerKey& to, EnvelopeKind kind) {
-  output_.send(to, encode(EnvelopeHeader{.kind = kind}, {}));
+void Broker::say(const PeerKey& to, const Principal& who, EnvelopeKind kind) {
+  output_.answer(to, who, encode(EnvelopeHeader{.kind = kind}, {}));
 }
 
 void Broker::lose(Peer& peer, PeerEvent::Kind why) {
@@ -317,8 +319,12 @@ bool Broker::on_send_failed(const PeerKey& key) {
 
 void Broker::on_unreachable(const PeerKey& key, Instant now,
                             std::span<const std::string> undelivered) {
-  advance(now);
   output_.unread.forget(key);
+  on_stuck(key, now, undelivered);
+}
+
+void Broker::on_stuck(const PeerKey& key, Instant now, std::span<const std::string> undelivered) {
+  advance(now);
   Peer* peer = peers_.find(key);
   if (peer == nullptr) return;
   if (peer->worker) {
@@ -338,7 +344,7 @@ void Broker::on_disconnect_hint(Instant now) {
 
 void Broker::probe(Peer& peer) {
   peer.pinged_at = now_;
-  say(peer.key, EnvelopeKind::ping);
+  say(peer, EnvelopeKind::ping);
 }
 
 void Broker::on_tick(Instant now) {
@@ -376,7 +382,7 @@ void Broker::judge_silence(Instant now) {
   });
   // Perhaps it is only we who do not hear it: then it need not find that out by our silence.
   for (Peer* peer : dead) {
-    turn_away(peer->key, {}, Errc::unauthenticated);
+    turn_away(*peer, Errc::unauthenticated);
     lose(*peer, PeerEvent::Kind::silent);
   }
 }
@@ -388,7 +394,7 @@ void Broker::on_keys_changed(const std::function<bool(const Principal&)>& is_val
     if (!is_valid(peer.principal)) revoked.push_back(&peer);
   });
   for (Peer* peer : revoked) {
-    turn_away(peer->key, {}, Errc::refused);
+    turn_away(*peer, Errc::refused);
     lose(*peer, PeerEvent::Kind::revoked);
   }
 }
@@ -397,7 +403,7 @@ void Broker::drain(Instant now) {
   advance(now);
   if (std::exchange(draining_, true)) return;
   peers_.for_each([this](Peer& peer) {
-    if (peer.role != Role::worker) turn_away(peer.key, {}, Errc::going_away);
+    if (peer.role != Role::worker) turn_away(peer, Errc::going_away);
   });
 }
 

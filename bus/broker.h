@@ -47,6 +47,8 @@ class Broker {
   // A send to that address found nobody there. What he said before may still arrive; he is given nothing more
   // until on_unreachable(), which must follow. False: nobody is registered there.
   bool on_send_failed(const PeerKey& peer);
+  // ZeroMQ takes no more for that address: who has so much unread is stuck. He may register again.
+  void on_stuck(const PeerKey& peer, Instant now, std::span<const std::string> undelivered);
   // A send to that address found nobody there: the peer is dead. `undelivered`: the envelopes that did not
   // get there; a request among them has not been tried.
   void on_unreachable(const PeerKey& peer, Instant now,
@@ -114,8 +116,10 @@ class Broker {
 
   Status make_way_for(const PeerKey& from, const Peer& candidate);
   void welcome(const Peer& peer);
-  void say(const PeerKey& to, EnvelopeKind kind);
-  void turn_away(const PeerKey& to, const RequestId& about, Errc reason);
+  void say(const PeerKey& to, const Principal& who, EnvelopeKind kind);
+  void say(const Peer& to, EnvelopeKind kind) { say(to.key, to.principal, kind); }
+  void turn_away(const PeerKey& to, const Principal& who, const RequestId& about, Errc reason);
+  void turn_away(const Peer& to, Errc reason) { turn_away(to.key, to.principal, {}, reason); }
   void lose(Peer& peer, PeerEvent::Kind why);
   void judge_silence(Instant now);
   void probe(Peer& peer);

@@ -130,7 +130,7 @@ Result<wire::AdminReply> Broker::ask_to_drain(const std::string& name) {
   for (const Side side : {Side::gateways, Side::workers}) {
     Peer* peer = peers_.named(side, instance_id(name));
     if (peer == nullptr || peer->name != name) continue;
-    say(peer->key, EnvelopeKind::drain);
+    say(*peer, EnvelopeKind::drain);
     reply.set_count(reply.count() + 1);
   }
   if (reply.count() == 0) return fail(Errc::not_found, "nobody of that name");

@@ -4,6 +4,18 @@
 
 namespace parley {
 
+void BrokerOutput::answer(const PeerKey& to, const Principal& who, std::string bytes) {
+  if (who.roles == Roles{Role::business}) {
+    const std::uint64_t account = RoleMeter::account_of(who, {});
+    if (!unread.has_room(to, account, bytes.size())) {
+      ++counters.unread_dropped;
+      return;
+    }
+    unread.sent(to, account, bytes.size());
+  }
+  send(to, std::move(bytes));
+}
+
 // Gateways and workers are ours.
 bool BrokerOutput::has_room(const Peer& to, std::size_t bytes) const {
   return to.role != Role::business || unread.has_room(to.key, to.account, bytes);

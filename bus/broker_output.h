@@ -15,7 +15,7 @@ struct Peer;
 
 struct BrokerOutput {
   explicit BrokerOutput(const BrokerOptions& options)
-      : unread(options.unread_bytes_max, options.peers_max, options.random_number) {}
+      : unread(options.unread_bytes_max, options.random_number) {}
 
   std::vector<BrokerAction> actions;
   std::vector<BrokerEvent> events;
@@ -24,6 +24,9 @@ struct BrokerOutput {
   Unread unread;
 
   void send(const PeerKey& to, std::string bytes) { actions.push_back({to, std::move(bytes)}); }
+  // What answers to somebody, peer or not, what is neither request nor delivery. A business system's key that has
+  // too much unread gets none.
+  void answer(const PeerKey& to, const Principal& who, std::string bytes);
   // Whether send() to that peer would send it.
   bool has_room(const Peer& to, std::size_t bytes) const;
   // Requests, replies and deliveries. False, counted and told: it has too much unread.

@@ -67,7 +67,12 @@ struct BrokerProcess::Impl {
   using Mail = std::unordered_map<PeerKey, std::vector<std::string>>;
   struct Returned {
     PeerKey to;
+    SendStatus why;
     std::vector<std::string> envelopes;
+  };
+  struct Sent {
+    std::size_t count;
+    SendStatus status;  // of the first that was not sent
   };
 
   Impl(Loop& loop_in, BrokerProcessOptions options_in, Metrics& metrics_in);
@@ -84,7 +89,7 @@ struct BrokerProcess::Impl {
   void post(BrokerAction action);
   std::vector<Returned> send_mail();
   bool note_failed(const std::vector<Returned>& returned);
-  std::size_t send(const PeerKey& to, const std::vector<std::string>& envelopes);
+  Sent send(const PeerKey& to, const std::vector<std::string>& envelopes);
   void read_backlog();
   void tick();
   void drain();
@@ -285,7 +290,10 @@ void BrokerProcess::Impl::perform() {
     for (BrokerAction& action : actions) post(std::move(action));
     const std::vector<Returned> returned = send_mail();
     if (note_failed(returned) && !std::exchange(has_read, true)) read_backlog();
-    for (const auto& [to, envelopes] : returned) broker.on_unreachable(to, now(), envelopes);
+    for (const auto& [to, why, envelopes] : returned) {
+      if (why == SendStatus::full) broker.on_stuck(to, now(), envelopes);
+      else broker.on_unreachable(to, now(), envelopes);
+    }
   }
   is_performing = false;
   for (const BrokerEvent& event : broker.take_events())
@@ -306,16 +314,18 @@ void BrokerProcess::Impl::post(BrokerAction action) {
   letters.second.push_back(std::move(action.bytes));
 }
 
-// Returns what found nobody.
+// Returns what was not sent.
 std::vector<BrokerProcess::Impl::Returned> BrokerProcess::Impl::send_mail() {
   std::vector<Returned> returned;
   for (Mail::value_type* letters : posted) {
     std::vector<std::string>& envelopes = letters->second;
-    const std::size_t sent = send(letters->first, envelopes);
-    if (sent < envelopes.size()) {
-      const auto rest = envelopes.begin() + static_cast<std::ptrdiff_t>(sent);
-      returned.push_back({letters->first, {std::make_move_iterator(rest),
-                                           std::make_move_iterator(envelopes.end())}});
+    const Sent sent = send(letters->first, envelopes);
+    if (sent.count < envelopes.size()) {
+      const auto rest = envelopes.begin() + static_cast<std::ptrdiff_t>(sent.count);
+      returned.push_back({letters->first,
+                          sent.status,
+                          {std::make_move_iterator(rest),
+                           std::make_move_iterator(envelopes.end())}});
     }
     envelopes.clear();
   }
@@ -323,23 +333,19 @@ std::vector<BrokerProcess::Impl::Returned> BrokerProcess::Impl::send_mail() {
   return returned;
 }
 
-// How many it has sent; less than all: nobody is there.
-std::size_t BrokerProcess::Impl::send(const PeerKey& to,
-                                      const std::vector<std::string>& envelopes) {
+BrokerProcess::Impl::Sent BrokerProcess::Impl::send(const PeerKey& to,
+                                                    const std::vector<std::string>& envelopes) {
   ZmqSocket& socket = socket_of(to).for_sending();
   for (auto next = envelopes.begin(); next != envelopes.end();) {
     const auto first = next;
     const std::string_view message = pack(next, envelopes.end(), batch);
     const SendStatus status = socket.send_to(to.identity, message);
-    const auto sent = static_cast<std::size_t>(first - envelopes.begin());
-    if (status == SendStatus::unreachable) return sent;
-    // Who has so much unread is stuck. He may register again; what he was to get is not half lost so.
-    if (status == SendStatus::full) {
+    if (status == SendStatus::sent) continue;
+    if (status == SendStatus::full)
       unsent.add(static_cast<std::uint64_t>(envelopes.end() - first));
-      return sent;
-    }
+    return {static_cast<std::size_t>(first - envelopes.begin()), status};
   }
-  return envelopes.size();
+  return {envelopes.size(), SendStatus::sent};
 }
 
 void BrokerProcess::Impl::read_backlog() {

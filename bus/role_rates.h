@@ -18,7 +18,7 @@ struct RoleRates {
   Rate worker{.count = 200'000, .burst = 400'000};   // deliveries; more are dropped
   Rate business{.count = 2'000, .burst = 4'000};     // requests; more get rate_limited
   Rate admin{.count = 50, .burst = 100};             // questions; likewise
-  Rate registrations{.count = 10, .burst = 100};     // of any role; likewise
+  Rate registrations{.count = 20, .burst = 300};     // of any role; likewise
 };
 
 class RoleMeter {

@@ -25,6 +25,9 @@ bool is_word(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c == '_' || (c >= 'a' && c <= 'z'); });
 }
 
+// Microseconds since 1970 that the operator's program can add and subtract.
+bool is_time(std::int64_t us) { return us >= 0 && us < (std::int64_t{1} << 53); }
+
 }  // namespace
 
 TraceDesk::Open& TraceDesk::open(const PeerKey& asker, const RequestId& about,
@@ -54,8 +57,8 @@ bool is_answer_of(Role role, const wire::TraceQuery& query, const wire::TraceAns
   if (static_cast<std::size_t>(answer.events_size()) > FlightRecorder::answer_events_max)
     return false;
   return std::ranges::all_of(answer.events(), [&](const wire::TraceAnswer::Event& event) {
-    return asks_for(query, event.trace(), UserId{event.user()}) && is_word(event.point()) &&
-           event.point().starts_with(points_of(role));
+    return is_time(event.at_us()) && asks_for(query, event.trace(), UserId{event.user()}) &&
+           is_word(event.point()) && event.point().starts_with(points_of(role));
   });
 }
 

@@ -1,5 +1,7 @@
 #include "bus/unread.h"
 
+#include "base/assert.h"
+
 namespace parley {
 namespace {
 constexpr Duration ping_again = 1s;  // a ping may be lost with what it stood behind
@@ -11,14 +13,25 @@ std::size_t Unread::bytes_of(std::uint64_t account) const {
 }
 
 bool Unread::has_room(const PeerKey& to, std::uint64_t account, std::size_t bytes) const {
-  if (bytes_of(account) + bytes > bytes_max_) return false;
-  return connections_.size() < connections_max_ || connections_.contains(to);
+  const std::size_t cost = connections_.contains(to) ? 0 : connection_cost_;
+  return bytes_of(account) + cost + bytes <= bytes_max_;
 }
 
 void Unread::sent(const PeerKey& to, std::uint64_t account, std::size_t bytes) {
   const Connection fresh{.account = account, .mark = {}};
-  connections_.try_emplace(to, fresh).first->second.bytes += bytes;
+  const auto [entry, is_fresh] = connections_.try_emplace(to, fresh);
+  Connection& connection = entry->second;
+  if (is_fresh) accounts_[account] += connection_cost_;
+  if (connection.account != account) change_account(connection, account);
+  connection.bytes += bytes;
   accounts_[account] += bytes;
+}
+
+// Its address is used with another key, or name.
+void Unread::change_account(Connection& connection, std::uint64_t account) {
+  take_back(connection.account, connection.bytes + connection_cost_);
+  accounts_[account] += connection.bytes + connection_cost_;
+  connection.account = account;
 }
 
 void Unread::read(const PeerKey& by, std::uint64_t number) {
@@ -29,13 +42,13 @@ void Unread::read(const PeerKey& by, std::uint64_t number) {
   take_back(connection.account, connection.mark->bytes);
   connection.bytes -= connection.mark->bytes;
   connection.mark.reset();
-  if (connection.bytes == 0) connections_.erase(found);
+  if (connection.bytes == 0) forget(by);
 }
 
 void Unread::forget(const PeerKey& address) {
   const auto found = connections_.find(address);
   if (found == connections_.end()) return;
-  take_back(found->second.account, found->second.bytes);
+  take_back(found->second.account, found->second.bytes + connection_cost_);
   connections_.erase(found);
 }
 
@@ -52,7 +65,9 @@ std::vector<Unread::Ping> Unread::pings(Instant now) {
 }
 
 void Unread::take_back(std::uint64_t account, std::size_t bytes) {
+  if (bytes == 0) return;
   const auto found = accounts_.find(account);
+  PARLEY_ASSERT(found != accounts_.end() && found->second >= bytes);
   found->second -= bytes;
   if (found->second == 0) accounts_.erase(found);
 }

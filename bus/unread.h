@@ -5,8 +5,8 @@
 // A pong proves what was read: what was sent before its ping came before it. Pings carry a number that
 // nobody can guess, and pongs repeat it.
 //
-// Pure. Bounded by what it bounds, and by connections_max: at most so many connections have something
-// unread.
+// A connection with something unread counts for 1/256 of the bound, however little it is: so many connections of a
+// key are remembered at most. Pure.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,9 @@ namespace parley {
 
 class Unread {
  public:
-  Unread(std::size_t bytes_max, std::size_t connections_max,
-         std::function<std::uint64_t()> random_number)
+  Unread(std::size_t bytes_max, std::function<std::uint64_t()> random_number)
       : bytes_max_(bytes_max),
-        connections_max_(connections_max),
+        connection_cost_(bytes_max / 256),
         random_number_(std::move(random_number)) {}
 
   // Whether so much more may be sent to that address, which a peer of that account (RoleMeter) has.
@@ -47,6 +46,7 @@ class Unread {
   };
   std::vector<Ping> pings(Instant now);
 
+  // Its connections' cost included.
   std::size_t bytes_of(std::uint64_t account) const;
   std::size_t connections() const { return connections_.size(); }
 
@@ -62,9 +62,10 @@ class Unread {
     std::optional<Mark> mark;  // the ping that is unanswered
   };
   void take_back(std::uint64_t account, std::size_t bytes);
+  void change_account(Connection& connection, std::uint64_t account);
 
   std::size_t bytes_max_;
-  std::size_t connections_max_;
+  std::size_t connection_cost_;
   std::function<std::uint64_t()> random_number_;
   std::unordered_map<PeerKey, Connection> connections_;  // those with something unread
   std::unordered_map<std::uint64_t, std::size_t> accounts_;

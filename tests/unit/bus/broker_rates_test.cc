@@ -74,6 +74,14 @@ TEST(RoleRates, OfRegistrationsHoldForEveryRoleAndAreTold) {
   EXPECT_EQ(bus.refusal(BusinessBus::worker_key("another")), std::nullopt);
 }
 
+// While a broker stands still its peers repeat themselves.
+TEST(RoleRates, AreNotSpentByARegistrationThatIsRepeated) {
+  BusinessBus bus({.rates = {.registrations = two_at_once}});
+  for (int i = 0; i < 5; ++i) bus.register_worker("patient");
+  EXPECT_EQ(bus.take(BusinessBus::worker_key("patient"), EnvelopeKind::registered).size(), 5U);
+  EXPECT_EQ(bus.counters().rate_limited, 0U);
+}
+
 // Whoever breaks a rule is named by his key, registered or not.
 TEST(Audit, NamesTheKeyOfWhoSendsWhatIsNoEnvelope) {
   BusinessBus bus;

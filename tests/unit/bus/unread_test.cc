@@ -23,7 +23,7 @@ struct UnreadTest : testing::Test {
     return 0;
   }
   Instant now{1h};
-  Unread unread{100, 2, [next = std::uint64_t{40}]() mutable { return ++next; }};
+  Unread unread{100, [next = std::uint64_t{40}]() mutable { return ++next; }};
 };
 
 TEST_F(UnreadTest, IsBoundedByKeyWhateverConnections) {
@@ -79,17 +79,38 @@ TEST_F(UnreadTest, EndsWithTheConnection) {
   EXPECT_EQ(unread.bytes_of(crm), 0U);
 }
 
-TEST_F(UnreadTest, IsRememberedOfSoManyConnectionsOnly) {
-  unread.sent(at("a"), crm, 1);
-  unread.sent(at("b"), hr, 1);
-  EXPECT_FALSE(unread.has_room(at("c"), 3, 1));
-  EXPECT_TRUE(unread.has_room(at("a"), crm, 1));
+// Or many that have next to nothing unread would fill the table.
+TEST(UnreadConnections, CountForAPartOfTheBoundEach) {
+  constexpr std::size_t bound = 256 * 100;
+  Unread unread{bound, [] { return std::uint64_t{7}; }};
+  int connections = 0;
+  const auto address = [&] { return UnreadTest::at(std::to_string(connections)); };
+  for (; unread.has_room(address(), crm, 1); ++connections) unread.sent(address(), crm, 1);
+  EXPECT_EQ(connections, 253) << "100 bytes and one each";
+  EXPECT_TRUE(unread.has_room(UnreadTest::at("0"), crm, 1)) << "it is there already";
+  EXPECT_TRUE(unread.has_room(UnreadTest::at("x"), hr, 1)) << "others are not touched";
+  for (const auto& [to, number] : unread.pings(Instant(1h))) unread.read(to, number);
+  EXPECT_EQ(unread.connections(), 0U);
+  EXPECT_EQ(unread.bytes_of(crm), 0U);
+}
+
+// What the connection has unread is on the bill of whoever uses it last.
+TEST_F(UnreadTest, FollowsAConnectionToAnotherKey) {
+  unread.sent(at("a"), crm, 60);
+  const std::uint64_t number = pinged(at("a"));
+  unread.sent(at("a"), hr, 30);
+  EXPECT_EQ(unread.bytes_of(crm), 0U);
+  EXPECT_EQ(unread.bytes_of(hr), 90U);
+  unread.read(at("a"), number);
+  EXPECT_EQ(unread.bytes_of(hr), 30U);
+  unread.read(at("a"), pinged(at("a")));
+  EXPECT_EQ(unread.bytes_of(hr), 0U);
 }
 
 // -- in the broker
 
 struct DeafSystem : testing::Test {
-  static constexpr std::size_t bound = 2'000;
+  static constexpr std::size_t bound = 2'400;
   DeafSystem() {
     bus.register_with_key(address, key,
                           BusinessBus::wish_of("crm", {.deliveries = {100, 1 << 20}}));
@@ -101,6 +122,10 @@ struct DeafSystem : testing::Test {
     bus.give(BusinessBus::worker_key("w"),
              {.kind = EnvelopeKind::reply, .id = BusinessBus::id(number, "crm")},
              std::string(bytes, 'x'));
+  }
+  // Until not even an envelope with a byte has room.
+  void fill() {
+    for (std::uint64_t number = 1; bus.counters().unread_dropped == 0; ++number) ask(number, 1);
   }
   std::size_t answers() { return bus.replies("crm").size(); }
   void pass_a_tick() {
@@ -142,7 +167,7 @@ TEST_F(DeafSystem, GainsNothingByLeavingAndComingBack) {
 }
 
 TEST_F(DeafSystem, GetsItsDeliveriesWhenItHasRead) {
-  ask(1, 1'900);
+  fill();
   bus.deliver("crm", "news");
   EXPECT_TRUE(bus.delivered(address).empty());
   pass_a_tick();
@@ -155,13 +180,52 @@ TEST_F(DeafSystem, GetsItsDeliveriesWhenItHasRead) {
 TEST_F(DeafSystem, IsAskedForNothingMore) {
   const PeerKey server = BusinessBus::business_key("crm-1");
   bus.register_with_key(server, key, BusinessBus::wish_of("crm-1", {.apps = {"app.crm"}}));
-  ask(1, 1'900);
+  fill();
   bus.ask(1, "app.crm");
   EXPECT_TRUE(bus.take(server, EnvelopeKind::request).empty()) << "it has the same key";
   pass_a_tick();
   answer_pings();
   pass_a_tick();
   EXPECT_EQ(bus.take(server, EnvelopeKind::request).size(), 1U);
+}
+
+// Neither registered nor not: pongs and refusals are kept for him, too.
+TEST_F(DeafSystem, IsNotAnsweredEitherBeyondItsBound) {
+  const PeerKey stranger = BusinessBus::business_key("crm-x");
+  for (int i = 0; i < 40; ++i) {
+    bus.give_as(address, key, {.kind = EnvelopeKind::ping});
+    bus.give_as(stranger, key, {.kind = EnvelopeKind::ping});
+  }
+  const std::size_t answers = bus.take(address, EnvelopeKind::pong).size() +
+                              bus.take(stranger, EnvelopeKind::not_registered).size();
+  EXPECT_LE(answers * limits::envelope_header_bytes, bound);
+  EXPECT_GE(answers, 15U);
+}
+
+TEST_F(DeafSystem, ThatIsStuckStillHasItUnread) {
+  ask(1, 900);
+  ask(2, 900);
+  bus.broker.on_stuck(address, bus.now(), {});
+  bus.register_with_key(BusinessBus::business_key("crm-2"), key, BusinessBus::wish_of("crm-2", {}));
+  EXPECT_EQ(bus.refusal(BusinessBus::business_key("crm-2")), Errc::retry_later);
+}
+
+TEST_F(DeafSystem, MayChangeItsNameOnOneConnection) {
+  BusinessBus trusting({.unread_bytes_max = bound});
+  const PeerKey front = BusinessBus::business_key("one");
+  for (const std::string name : {"one", "two", "one"}) {
+    trusting.give(front, BusinessBus::registration(name, 1),
+                  BusinessBus::wish_of(name, {}).SerializeAsString());
+    trusting.give(front, {.verb = app_request, .id = BusinessBus::id(1, name), .ttl_ms = 1}, {});
+    trusting.pass(100ms, {front});
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (const Received& ping : trusting.take(front, EnvelopeKind::ping))
+      trusting.give(front, {.kind = EnvelopeKind::pong, .id = ping.header.id}, {});
+    trusting.pass(1s, {front});
+  }
+  trusting.unreachable(front);
+  EXPECT_EQ(trusting.counters().unread_dropped, 0U);
 }
 
 TEST_F(DeafSystem, DoesNotCostAGatewayAnything) {
