@@ -71,6 +71,7 @@ void BrokerModel::note(const PeerKey& from, const Principal& who, const std::str
                        Instant now) {
   given_ = Given{.from = from, .who = who, .bytes = bytes, .was_registered = is_registered(from)};
   malformed_ = broker_.counters().malformed;
+  if (who.roles == Roles{Role::business}) business_addresses_.insert(from);
   const auto envelope = decode_envelope(bytes);
   if (!envelope) return;
   given_->header = envelope->header;
@@ -252,7 +253,7 @@ void BrokerModel::check_action(const BrokerAction& action, Instant now) {
     case EnvelopeKind::reply: return check_reply(action.to, action.bytes);
     case EnvelopeKind::registered: PARLEY_ASSERT(is_registered(action.to)); break;
     case EnvelopeKind::ping:
-      // With a number: whether a business system has read what it was sent, even if it has left.
+      // With a number: whether a business system has read what it was sent, registered or not.
       PARLEY_ASSERT(is_registered(action.to) ||
                     (envelope->header.id.number != 0 && business_addresses_.contains(action.to)));
       break;

@@ -290,7 +290,14 @@ TEST(AdminTrace, AnAnswerToSomethingElseIsMisplaced) {
     for (int i = 0; i < count; ++i) *answer.add_events() = TraceBus::event(point);
     return answer.SerializeAsString();
   };
+  const auto at_us = [](std::int64_t time) {
+    auto event = TraceBus::event("gateway_replied");
+    event.set_at_us(time);
+    return TraceBus::answer({event}).SerializeAsString();
+  };
   const std::vector<std::string> wrong{
+      at_us(std::numeric_limits<std::int64_t>::min()),
+      at_us(std::numeric_limits<std::int64_t>::max()),
       "\xff\xff",
       points(201, "gateway_replied"),
       points(1, "worker_replied"),
