@@ -66,10 +66,13 @@ void Broker::on_message(const PeerKey& from, const Principal& who, std::string b
     peer = nullptr;
   }
   if (header.kind == EnvelopeKind::register_peer) return on_register(from, who, *envelope);
-  if (header.kind == EnvelopeKind::pong) output_.unread.read(from, header.id.number);
+  const bool tells_what_is_read =
+      header.kind == EnvelopeKind::pong && output_.unread.read(from, header.id.number);
   if (peer != nullptr) peer->heard_at = now;
   if (header.kind == EnvelopeKind::status || header.kind == EnvelopeKind::admin)
     return on_question(from, *envelope, who, peer);
+  // Who is not registered is asked what he has read of our refusals, and is not refused for his answer.
+  if (peer == nullptr && tells_what_is_read) return;
   if (peer == nullptr) {
     ++output_.counters.strangers;
     tell(PeerEvent::Kind::unregistered, from, who, peer);
@@ -186,8 +189,7 @@ void Broker::on_drain(Peer& peer) {
 
 void Broker::on_deliver(Peer& worker, const EnvelopeHeader& header, std::string bytes) {
   if (!is_within_rate(worker)) {
-    ++output_.counters.deliveries_dropped;
-    return;
+    return deliveries_.drop(bytes);
   }
   if (!header.id.gateway) {
     peers_.for_each([&](Peer& peer) {
@@ -344,7 +346,7 @@ void Broker::on_disconnect_hint(Instant now) {
 
 void Broker::probe(Peer& peer) {
   peer.pinged_at = now_;
-  say(peer, EnvelopeKind::ping);
+  output_.send(peer.key, encode(EnvelopeHeader{.kind = EnvelopeKind::ping}, {}));
 }
 
 void Broker::on_tick(Instant now) {

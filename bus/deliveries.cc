@@ -29,15 +29,18 @@ void Deliveries::note(FlightPoint point, std::string_view envelope) {
     output_.flights.note({.trace = trace, .at = now_, .point = point});
 }
 
+void Deliveries::drop(std::string_view bytes) {
+  ++output_.counters.deliveries_dropped;
+  note(FlightPoint::broker_dropped, bytes);
+}
+
 void Deliveries::deliver(Peer& to, std::string bytes) {
   DeliveryState& state = to.deliveries;
   if (state.waiting.empty() && has_credit(to, bytes.size())) return send(to, std::move(bytes));
   if (state.waiting.size() >= options_.waiting_deliveries_max ||
       state.waiting_bytes + bytes.size() > options_.waiting_delivery_bytes_max) {
     ++state.dropped;
-    ++output_.counters.deliveries_dropped;
-    note(FlightPoint::broker_dropped, bytes);
-    return;
+    return drop(bytes);
   }
   ++state.exhausted;
   ++output_.counters.delivery_credit_exhausted;

@@ -43,6 +43,8 @@ class Deliveries {
 
   // Requires: the peer wants deliveries.
   void deliver(Peer& to, std::string bytes);
+  // Counts it, and tells those who trace what it is of.
+  void drop(std::string_view bytes);
   // The peer has dealt with so much since it registered. False: it claims what it was not sent.
   bool on_credit(Peer& from, std::uint64_t messages, std::uint64_t bytes);
   // Sends what may be sent of what waits.

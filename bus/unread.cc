@@ -34,15 +34,16 @@ void Unread::change_account(Connection& connection, std::uint64_t account) {
   connection.account = account;
 }
 
-void Unread::read(const PeerKey& by, std::uint64_t number) {
+bool Unread::read(const PeerKey& by, std::uint64_t number) {
   const auto found = connections_.find(by);
-  if (found == connections_.end()) return;
+  if (found == connections_.end()) return false;
   Connection& connection = found->second;
-  if (!connection.mark || connection.mark->number != number) return;
+  if (!connection.mark || connection.mark->number != number) return false;
   take_back(connection.account, connection.mark->bytes);
   connection.bytes -= connection.mark->bytes;
   connection.mark.reset();
   if (connection.bytes == 0) forget(by);
+  return true;
 }
 
 void Unread::forget(const PeerKey& address) {

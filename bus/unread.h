@@ -5,7 +5,7 @@
 // A pong proves what was read: what was sent before its ping came before it. Pings carry a number that
 // nobody can guess, and pongs repeat it.
 //
-// A connection with something unread counts for 1/256 of the bound, however little it is: so many connections of a
+// A connection with something unread counts for 1/4096 of the bound, however little it is: so many connections of a
 // key are remembered at most. Pure.
 #pragma once
 
@@ -25,7 +25,7 @@ class Unread {
  public:
   Unread(std::size_t bytes_max, std::function<std::uint64_t()> random_number)
       : bytes_max_(bytes_max),
-        connection_cost_(bytes_max / 256),
+        connection_cost_(bytes_max / 4'096),
         random_number_(std::move(random_number)) {}
 
   // Whether so much more may be sent to that address, which a peer of that account (RoleMeter) has.
@@ -34,8 +34,8 @@ class Unread {
   bool may_register(std::uint64_t account) const { return bytes_of(account) <= bytes_max_ / 2; }
   // Requires: has_room().
   void sent(const PeerKey& to, std::uint64_t account, std::size_t bytes);
-  // He answers a ping that carried this number.
-  void read(const PeerKey& by, std::uint64_t number);
+  // He answers a ping that carried this number. False: none that is open did.
+  bool read(const PeerKey& by, std::uint64_t number);
   // The connection has ended, and what was not read with it.
   void forget(const PeerKey& address);
 

@@ -81,12 +81,12 @@ TEST_F(UnreadTest, EndsWithTheConnection) {
 
 // Or many that have next to nothing unread would fill the table.
 TEST(UnreadConnections, CountForAPartOfTheBoundEach) {
-  constexpr std::size_t bound = 256 * 100;
+  constexpr std::size_t bound = 4'096 * 10;
   Unread unread{bound, [] { return std::uint64_t{7}; }};
   int connections = 0;
   const auto address = [&] { return UnreadTest::at(std::to_string(connections)); };
   for (; unread.has_room(address(), crm, 1); ++connections) unread.sent(address(), crm, 1);
-  EXPECT_EQ(connections, 253) << "100 bytes and one each";
+  EXPECT_EQ(connections, 3'723) << "10 bytes and one each";
   EXPECT_TRUE(unread.has_room(UnreadTest::at("0"), crm, 1)) << "it is there already";
   EXPECT_TRUE(unread.has_room(UnreadTest::at("x"), hr, 1)) << "others are not touched";
   for (const auto& [to, number] : unread.pings(Instant(1h))) unread.read(to, number);
@@ -200,6 +200,21 @@ TEST_F(DeafSystem, IsNotAnsweredEitherBeyondItsBound) {
                               bus.take(stranger, EnvelopeKind::not_registered).size();
   EXPECT_LE(answers * limits::envelope_header_bytes, bound);
   EXPECT_GE(answers, 15U);
+}
+
+// Each refusal would make a ping, whose pong made a refusal, and push its next registration away.
+TEST_F(DeafSystem, ThatIsRefusedIsNotRefusedForItsPongs) {
+  const PeerKey twin = BusinessBus::business_key("crm-twin");
+  bus.register_with_key(twin, key, BusinessBus::wish_of("crm", {}));
+  EXPECT_EQ(bus.refusal(twin), Errc::conflict);
+  pass_a_tick();
+  const auto pings = bus.take(twin, EnvelopeKind::ping);
+  ASSERT_EQ(pings.size(), 1U);
+  bus.give_as(twin, key, {.kind = EnvelopeKind::pong, .id = pings[0].header.id});
+  pass_a_tick();
+  EXPECT_EQ(bus.refusal(twin), std::nullopt);
+  EXPECT_TRUE(bus.take(twin, EnvelopeKind::ping).empty());
+  EXPECT_EQ(bus.counters().strangers, 0U);
 }
 
 TEST_F(DeafSystem, ThatIsStuckStillHasItUnread) {
